@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The contract of the two sides: what travels through the ring buffer.
+ * Integers in host order, ports too; addresses are 16 bytes, IPv4 mapped (RFC 4291, 2.5.5.2);
+ * times are CLOCK_BOOTTIME nanoseconds. Kinds are appended, never renumbered; a reader skips a
+ * kind it does not know by its length. Knows nothing of ours; compiles for BPF and for the host.
+ */
+#ifndef TCPCLOSE_RECORD_H
+#define TCPCLOSE_RECORD_H
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#define RECORD_COMM_LENGTH 16
+
+enum record_kind {
+	RECORD_STATE = 1,	/* a socket changed its state: struct state_record */
+	RECORD_SEGMENT = 2,	/* a segment of a close was seen: struct segment_record */
+	RECORD_RESET = 3,	/* the kernel sent or took a RST: struct reset_record */
+	RECORD_RETRANSMIT = 4,	/* a FIN was sent again: struct retransmit_record */
+	RECORD_TIME_WAIT = 5,	/* a mini-socket's life: struct time_wait_record */
+	RECORD_NAMESPACE = 6,	/* first socket seen in a namespace: struct namespace_record */
+	RECORD_OWNER = 7,	/* user space found a holder: struct owner_record */
+	RECORD_LOSS = 8,	/* records that never arrived: struct loss_record */
+	RECORD_END = 9,		/* the source is at its end: header only */
+	RECORD_KINDS,
+};
+
+/* Both ends of a connection. For a socket, local is the socket's own end; for a segment, local is
+ * the sender and remote the receiver, wherever it was seen. */
+struct flow {
+	__u8 local[16];
+	__u8 remote[16];
+	__u16 local_port;
+	__u16 remote_port;
+};
+
+struct record {
+	__u16 length; /* of the whole record, this header included */
+	__u16 kind;   /* enum record_kind */
+	__u16 cpu;
+	__u16 reserved; /* 0 */
+	__u64 time;
+	__u32 netns; /* inode of the network namespace, 0 when not known */
+	struct flow flow;
+};
+
+/* A process as the kernel names it: pid is the thread group's, tid the thread's. */
+struct task {
+	__u32 pid;
+	__u32 tid;
+	char comm[RECORD_COMM_LENGTH]; /* not always terminated */
+};
+
+/* How an owner is known, weakest last. */
+enum owner_how {
+	OWNER_UNKNOWN = 0,
+	OWNER_CONNECT = 1, /* called connect() */
+	OWNER_ACCEPT = 2,  /* took it from accept() */
+	OWNER_CLOSE = 3,   /* only seen when it closed the socket */
+	OWNER_HOLDER = 4,  /* holds a descriptor (/proc) */
+};
+
+struct owner {
+	__u32 pid; /* 0: not known */
+	__u8 how;  /* enum owner_how */
+	__u8 pad[3];
+	char comm[RECORD_COMM_LENGTH];
+};
+
+enum socket_role {
+	ROLE_UNKNOWN = 0,
+	ROLE_CLIENT = 1,
+	ROLE_SERVER = 2,
+};
+
+/* What surrounded a state change. Only with CONTEXT_CALL is the current task a party to it: the
+ * task holds the socket's lock (sk_lock.owned). Otherwise it is whoever was on the CPU. */
+enum state_context {
+	CONTEXT_CALL = 1 << 0,	    /* by a task that holds the socket's lock */
+	CONTEXT_EXITING = 1 << 1,   /* that task is exiting (PF_EXITING) */
+	CONTEXT_LAST_REF = 1 << 2,  /* the file is being released: close(), not shutdown() */
+	CONTEXT_KTHREAD = 1 << 3,   /* the task is a kernel thread (PF_KTHREAD) */
+	CONTEXT_ORPHAN = 1 << 4,    /* no program holds the socket any more (SOCK_DEAD) */
+	CONTEXT_FIN_SEEN = 1 << 5,  /* the peer's FIN was processed (SOCK_DONE) */
+	CONTEXT_NO_SOCKET = 1 << 6, /* sk_socket is NULL: not accepted yet, or orphaned */
+	CONTEXT_LINGER_0 = 1 << 7,  /* SO_LINGER with time 0 */
+	CONTEXT_SNAPSHOT = 1 << 8,  /* not a change: the socket was found in this state at start */
+};
+
+/* Kernel state numbers (include/net/tcp_states.h); CLOSE is 7. The tracepoint never says 6. */
+struct state_record {
+	struct record header;
+	__u64 socket; /* the socket's cookie, or our own generation where there is none */
+	__u64 cgroup; /* id of the owner's cgroup (v2) */
+	__u64 born;   /* when the connection began here; 0: before the tracer */
+	__u64 bytes_sent; /* payload, retransmissions included (tcp_info) */
+	__u64 bytes_retrans;
+	__u64 bytes_acked;
+	__u64 bytes_received;
+	__u32 inode; /* of the socket file; 0 before accept() and after close() */
+	__u32 uid;
+	__u32 snd_una;
+	__u32 snd_nxt;
+	__u32 write_seq;
+	__u32 rcv_nxt;
+	__u32 copied_seq;
+	__u16 context; /* enum state_context */
+	__u16 error;   /* sk_err: an errno, 0 if none */
+	__u8 from;
+	__u8 to;
+	__u8 shutdown; /* sk_shutdown: 1 receive, 2 send */
+	__u8 role;     /* enum socket_role */
+	__u8 snd_wscale;
+	__u8 rcv_wscale;
+	__u8 retransmits; /* icsk_retransmits: unanswered so far */
+	__u8 pad;
+	struct owner owner;
+	struct task task; /* the current task, see enum state_context */
+};
+
+enum segment_hook {
+	HOOK_TC_INGRESS = 0,
+	HOOK_TC_EGRESS = 1,
+	HOOK_XDP = 2,
+	HOOK_CAPTURE = 3, /* from a file that does not say */
+};
+
+#define SEGMENT_FIN 0x01
+#define SEGMENT_SYN 0x02
+#define SEGMENT_RST 0x04
+#define SEGMENT_PSH 0x08
+#define SEGMENT_ACK 0x10
+#define SEGMENT_URG 0x20
+#define SEGMENT_ECE 0x40
+#define SEGMENT_CWR 0x80
+
+enum segment_note {
+	SEGMENT_LENGTH_UNKNOWN = 1 << 0, /* a fragment whose last part was not seen */
+	SEGMENT_ACKS_FIN = 1 << 1,	 /* sent because it acknowledges a FIN seen before */
+};
+
+struct segment_record {
+	struct record header;
+	__u32 interface; /* index, in the namespace of the header */
+	__u32 seq;
+	__u32 ack;
+	__u32 payload; /* bytes of data in the segment */
+	__u16 window;  /* as in the header, not scaled */
+	__u16 ip_id;   /* IPv4 identification, 0 for IPv6 */
+	__u8 flags;    /* SEGMENT_FIN ... */
+	__u8 ttl;      /* or hop limit */
+	__u8 hook;     /* enum segment_hook */
+	__u8 notes;    /* enum segment_note */
+};
+
+enum reset_direction {
+	RESET_SENT = 0,
+	RESET_RECEIVED = 1,
+};
+
+#define RESET_REASON_NONE 0xffffffff
+
+struct reset_record {
+	struct record header; /* flow is the socket's, all zero when there is none */
+	__u64 socket;	/* 0: no socket */
+	__u32 reason;	/* enum sk_rst_reason, or RESET_REASON_NONE where the kernel gives none */
+	__u8 direction; /* enum reset_direction */
+	__u8 state;
+	__u8 pad[2];
+};
+
+struct retransmit_record {
+	struct record header;
+	__u64 socket;
+	__u32 seq;
+	__u32 end_seq; /* the number after the FIN */
+	__u8 state;
+	__u8 flags; /* SEGMENT_FIN ... */
+	__u8 pad[6];
+};
+
+enum time_wait_event {
+	TIME_WAIT_BEGIN = 1,
+	TIME_WAIT_RESTART = 2,
+	TIME_WAIT_EXPIRED = 3, /* its timer ran out */
+};
+
+struct time_wait_record {
+	struct record header;
+	__u64 socket;	  /* the cookie of the socket it stands for */
+	__u32 timeout_ms; /* asked for, 0 when not known */
+	__u8 event;	  /* enum time_wait_event */
+	__u8 substate;	  /* 6 TIME_WAIT, 5 an orphaned FIN_WAIT2 */
+	__u8 pad[2];
+};
+
+/* Only for the loader: where to look for the interfaces of header.netns. */
+struct namespace_record {
+	struct record header;
+	__u32 pid;
+	__u32 pad;
+};
+
+struct owner_record {
+	struct record header;
+	__u64 socket;
+	struct owner owner;
+};
+
+struct loss_record {
+	struct record header;
+	__u64 count;
+	__u32 lost_kind; /* enum record_kind */
+	__u32 pad;
+};
+
+#define RECORD_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type " has changed")
+RECORD_SIZE(flow, 36);
+RECORD_SIZE(record, 56);
+RECORD_SIZE(task, 24);
+RECORD_SIZE(owner, 24);
+RECORD_SIZE(state_record, 200);
+RECORD_SIZE(segment_record, 80);
+RECORD_SIZE(reset_record, 72);
+RECORD_SIZE(retransmit_record, 80);
+RECORD_SIZE(time_wait_record, 72);
+RECORD_SIZE(namespace_record, 64);
+RECORD_SIZE(owner_record, 88);
+RECORD_SIZE(loss_record, 72);
+#undef RECORD_SIZE
+
+#endif

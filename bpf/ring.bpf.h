@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The maps that both witnesses share (defined once, in ring.bpf.c, and given to both objects by
+ * the loader). Only emit.bpf.h and filter.bpf.h touch them.
+ */
+#ifndef TCPCLOSE_RING_BPF_H
+#define TCPCLOSE_RING_BPF_H
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "record.h"
+#include "settings.h"
+
+/* Value: records. Writers: every program, by emit.bpf.h. Reader and deleter: user space.
+ * Bound: its size, set by user space before the load. */
+struct ring_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 24);
+};
+
+/* Key: enum record_kind; value: how many found no room in the ring, per CPU. Writers: emit.bpf.h.
+ * Reader: user space. Never deleted. */
+struct lost_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RECORD_KINDS);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+
+/* Key: flow as the socket sees it; value: unused. The flows that a filter by owner lets through.
+ * Writer: the socket witness. Reader: the packet witness, for closing segments only. Bound: least
+ * recently used goes first. Empty and unread without such a filter. */
+struct wanted_flows_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct flow);
+	__type(value, __u8);
+};
+
+extern struct ring_map ring SEC(".maps");
+extern struct lost_map lost SEC(".maps");
+extern struct wanted_flows_map wanted_flows SEC(".maps");
+extern const volatile struct settings settings;
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * A growing byte buffer and the ways to write numbers, times and outside strings into it without
+ * stdio. Memory only, no system calls; knows nothing of TCP. An allocation that fails sets failed
+ * and drops what follows, so that callers check once.
+ */
+#ifndef TCPCLOSE_BASE_BUFFER_H
+#define TCPCLOSE_BASE_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buffer {
+	char *data;
+	size_t length;
+	size_t capacity;
+	bool failed;
+};
+
+void buffer_init(struct buffer *buffer);
+void buffer_done(struct buffer *buffer);
+/* Forgets the content, keeps the memory. */
+void buffer_clear(struct buffer *buffer);
+/* Removes the first count bytes. */
+void buffer_consume(struct buffer *buffer, size_t count);
+
+void buffer_add(struct buffer *buffer, const void *bytes, size_t length);
+void buffer_add_string(struct buffer *buffer, const char *string);
+void buffer_add_char(struct buffer *buffer, char character);
+void buffer_add_repeat(struct buffer *buffer, char character, size_t count);
+void buffer_add_unsigned(struct buffer *buffer, uint64_t number);
+void buffer_add_signed(struct buffer *buffer, int64_t number);
+void buffer_add_hex(struct buffer *buffer, uint64_t number, unsigned int digits);
+/* nanoseconds as a fixed point number of units: 4120345 ns, unit 1000000, 3 places: 4.120 */
+void buffer_add_fixed(struct buffer *buffer, uint64_t number, uint64_t unit, unsigned int places);
+/* RFC 3339, UTC, nanoseconds: 2026-11-20T11:05:43.123456789Z */
+void buffer_add_timestamp(struct buffer *buffer, int64_t realtime_ns);
+/* An address in record form: 16 bytes, IPv4 mapped is written dotted, IPv6 by RFC 5952. */
+void buffer_add_address(struct buffer *buffer, const uint8_t address[16]);
+/* A string from outside for a terminal: control bytes, invalid UTF-8 and bidirectional or other
+ * invisible formatting characters as \xNN. At most limit bytes are read, up to the first NUL. */
+void buffer_add_escaped(struct buffer *buffer, const char *string, size_t limit);
+/* The same as a JSON string with its quotes (RFC 8259): always valid UTF-8, control bytes as
+ * \u00NN, an invalid byte as U+FFFD. */
+void buffer_add_json(struct buffer *buffer, const char *string, size_t limit);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What outputs receive from the core: one teardown with its evidence. Everything is const and
+ * valid only during the callback. Times are boot-clock ns as in the records. It knows nothing of
+ * how a report is written.
+ */
+#ifndef TCPCLOSE_CORE_REPORT_H
+#define TCPCLOSE_CORE_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/classifier.h"
+#include "record.h"
+#include "core/tcp_state.h"
+
+/* One change of state of one end. */
+struct state_change {
+	uint64_t time;
+	uint8_t from; /* enum tcp_state */
+	uint8_t to;
+	bool observed; /* by the kernel's own account; false: inferred from segments */
+};
+
+/* One place where a segment was seen. */
+struct sighting {
+	uint64_t time;
+	uint32_t netns;
+	uint32_t interface;
+	uint8_t hook; /* enum segment_hook */
+};
+
+#define SEGMENT_SIGHTINGS 8
+#define NO_SEGMENT (-1)
+
+struct segment {
+	uint64_t time; /* of the first sighting */
+	uint32_t seq;
+	uint32_t ack;
+	uint32_t payload;
+	uint16_t window;
+	uint16_t ip_id;
+	uint8_t flags; /* SEGMENT_FIN ... */
+	uint8_t ttl;   /* at the first sighting */
+	uint8_t notes; /* enum segment_note */
+	uint8_t sender; /* index of the end that sent it */
+	uint8_t wave;	/* 1 to 4: which of the four of a close; 0: none of them */
+	bool retransmission; /* a FIN sent again */
+	int16_t acks; /* index of the segment whose FIN it acknowledges, or NO_SEGMENT */
+	uint16_t sighting_count;
+	uint64_t ack_rtt; /* ns since that segment, when acks is set */
+	struct sighting sightings[SEGMENT_SIGHTINGS];
+};
+
+/* Who called for the close of a socket, and how. */
+enum close_how {
+	CLOSE_NONE = 0, /* no local call closed it */
+	CLOSE_CALL,
+	CLOSE_SHUTDOWN,
+	CLOSE_EXIT,
+	CLOSE_UNKNOWN, /* a local call, but not which */
+};
+
+/* A socket of this machine, from its state records. */
+struct socket_facts {
+	uint64_t id; /* cookie */
+	uint64_t cgroup;
+	uint64_t born; /* 0: not known */
+	uint64_t bytes_sent;
+	uint64_t bytes_received; /* payload, the FIN not counted */
+	uint32_t netns;
+	uint32_t inode;
+	uint32_t uid;
+	uint8_t role; /* enum socket_role */
+	bool started_late; /* the connection is older than the tracer */
+	bool over;	   /* reached CLOSED or TIME_WAIT */
+	uint16_t error;	   /* sk_err at the last change */
+	struct owner owner;
+	enum close_how close_how;
+	struct task close_task; /* pid 0: not known */
+	uint32_t unread_bytes;	/* at the end of CLOSE_WAIT, or at a close with unread data */
+	bool eof_read;		/* valid when it was in CLOSE_WAIT */
+	uint8_t snd_wscale;
+	uint8_t rcv_wscale;
+};
+
+/* One end of a connection. */
+struct connection_end {
+	uint8_t address[16];
+	uint16_t port;
+	bool has_socket;	     /* facts are valid, states observed */
+	bool has_isn;		     /* initial sequence number known */
+	uint32_t isn;
+	struct socket_facts socket;
+	struct state_change *states; /* in time order */
+	uint32_t state_count;
+};
+
+/* A connection: two ends, ends[0] not special. */
+struct connection_view {
+	uint64_t id[2]; /* printed as 32 hex digits; the same at both ends, through NAT too */
+	struct connection_end ends[2];
+	struct segment *segments; /* in time order */
+	uint32_t segment_count;
+	uint32_t fin_retransmissions[2]; /* by sender */
+};
+
+enum incomplete_reason {
+	INCOMPLETE_STARTED_LATE = 1 << 0,
+	INCOMPLETE_LOST_RECORDS = 1 << 1,
+	INCOMPLETE_EVICTED = 1 << 2,
+	INCOMPLETE_STOPPED = 1 << 3,
+};
+
+/* One teardown: of the socket at ends[local] of the connection. */
+struct teardown_report {
+	uint64_t time; /* of its first event: t_ns counts from here */
+	const struct connection_view *connection;
+	uint8_t local; /* index of the end */
+	bool twin;     /* the other end is a socket of this machine, its states observed too */
+	bool twin_over; /* and its teardown is over as well */
+	uint32_t incomplete; /* enum incomplete_reason */
+	struct verdict verdict;
+	uint64_t durations[TCP_STATES]; /* ns in each state of the teardown, 0 if not in it */
+};
+
+struct core_stats {
+	uint64_t teardowns;
+	uint64_t unfinished;
+	uint64_t records;
+	uint64_t lost[RECORD_KINDS];
+	uint64_t evicted;
+	uint64_t bad_records;	/* cut short, unknown or contradictory: skipped */
+	uint64_t unclaimed;	/* segments of closes that no socket of ours took part in */
+	uint64_t late_segments; /* seen when their teardown had already been reported */
+};
+
+#endif

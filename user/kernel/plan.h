@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * From what the kernel offers and what the user asked for to what will be attached: a pure
+ * function. For each fact we want: the mechanism chosen, those rejected, and why.
+ */
+#ifndef TCPCLOSE_KERNEL_PLAN_H
+#define TCPCLOSE_KERNEL_PLAN_H
+
+#include <stdbool.h>
+
+#include "base/buffer.h"
+#include "kernel/features.h"
+
+enum packet_source {
+	PACKETS_TC,
+	PACKETS_XDP, /* ingress; egress stays with tc */
+	PACKETS_NONE,
+};
+
+struct plan_request {
+	enum packet_source packets;
+	bool packets_asked; /* the user named it: then it is no default that may be skipped */
+};
+
+enum plan_fact {
+	FACT_STATES,
+	FACT_IDENTITY,
+	FACT_OWNER_CONNECT,
+	FACT_OWNER_ACCEPT,
+	FACT_OWNER_OLDER, /* sockets older than the tracer */
+	FACT_RESET_SENT,
+	FACT_RESET_RECEIVED,
+	FACT_RETRANSMIT,
+	FACT_CLEANUP,	   /* owner facts of sockets that vanish without a state change */
+	FACT_FIN_WAIT2_END, /* how an orphaned FIN_WAIT2 ends */
+	FACT_SEGMENTS_IN,
+	FACT_SEGMENTS_OUT,
+	PLAN_FACTS,
+};
+
+struct plan_row {
+	const char *mechanism; /* chosen; NULL: this fact will be missing */
+	char rejected[256];    /* "tcx: needs Linux 6.6" ... joined by "; ", empty if none */
+	bool needed;	       /* without it the tool cannot run */
+};
+
+struct plan {
+	struct plan_row rows[PLAN_FACTS];
+	/* What the session acts on. */
+	bool cookie, send_reset, reset_reason, receive_reset, retransmit, destroy, accept, timer_expire;
+	bool snapshot;
+	bool tcx;    /* else clsact */
+	bool xdp_ingress;
+	bool packets; /* segments at all */
+	/* "cannot ...: reason; what to do" when it cannot run at all, else empty. */
+	char refusal[256];
+};
+
+const char *plan_fact_name(enum plan_fact fact); /* "states of sockets" */
+struct plan plan_make(const struct features *features, const struct plan_request *request);
+/* The text of --explain: a table for people. */
+void plan_explain(const struct plan *plan, struct buffer *out);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * One format, one file, one vtable. A format turns reports into bytes in a buffer; the session
+ * writes the buffer out. It must not know where records come from or where bytes go.
+ */
+#ifndef TCPCLOSE_OUTPUT_H
+#define TCPCLOSE_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "core/report.h"
+
+/* What a format must ask of the rest of the world; every answer may be NULL: not known. */
+struct output_lookup {
+	void *context;
+	const char *(*interface_name)(void *context, uint32_t netns, uint32_t interface);
+	const char *(*cgroup_path)(void *context, uint64_t cgroup);
+	const char *(*reset_reason)(void *context, uint32_t reason); /* the kernel's own name */
+};
+
+struct output_options {
+	int64_t wall_offset; /* realtime = boot clock + this, ns */
+	bool raw_seq;	     /* absolute sequence numbers in text */
+	bool color;
+	struct output_lookup lookup;
+};
+
+struct output {
+	const struct output_format *format;
+	struct output_options options;
+	struct buffer out; /* the session drains it */
+};
+
+struct output_format {
+	const char *name; /* as given to -o */
+	void (*begin)(struct output *output);
+	void (*teardown)(struct output *output, const struct teardown_report *report);
+	void (*end)(struct output *output, const struct core_stats *stats, uint64_t duration);
+};
+
+extern const struct output_format output_timeline; /* text */
+extern const struct output_format output_table;
+extern const struct output_format output_json;
+
+/* The format of a name, or NULL. */
+const struct output_format *output_format_find(const char *name);
+
+#endif
