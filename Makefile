@@ -15,7 +15,8 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu17 $(CFLAGS) $(WARN) $(EXTRA_CFLAGS) -Iuser -Ibpf -I$(BUILD) -MMD -MP \
 	-D_GNU_SOURCE -DVERSION='"$(VERSION)"'
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra $(if $(CI),-Werror) -Ivmlinux -Ibpf -MMD -MP
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter \
+	$(if $(CI),-Werror) -Ivmlinux -Ibpf -MMD -MP
 LIBS := -lbpf -lmnl -lelf -lz
 
 BUILD_PACKAGES := make gcc libc6-dev linux-libc-dev clang llvm bpftool libbpf-dev libelf-dev \
@@ -28,7 +29,7 @@ program_sources := $(wildcard user/*.c user/host/*.c user/kernel/*.c user/owner/
 witnesses := socket packet
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
-witness_objects = $(patsubst %.c,$(BUILD)/%.o,bpf/ring.bpf.c $(wildcard bpf/$(1)/*.bpf.c))
+witness_objects = $(patsubst %.c,$(BUILD)/%.o,bpf/ring.bpf.c $(sort $(wildcard bpf/$(1)/*.bpf.c)))
 skeletons := $(witnesses:%=$(BUILD)/%.skel.h)
 
 .PHONY: all

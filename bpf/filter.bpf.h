@@ -8,6 +8,8 @@
 
 #include "ring.bpf.h"
 
+#include <bpf/bpf_endian.h>
+
 static __always_inline bool filter_ports_have(const volatile __u16 *ports, __u16 port)
 {
 	if (!ports[0])

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buffer {
 	char *data;
@@ -20,29 +21,59 @@ struct buffer {
 
 void buffer_init(struct buffer *buffer);
 void buffer_done(struct buffer *buffer);
-/* Forgets the content, keeps the memory. */
+/* Forgets the content and the failure, keeps the memory. */
 void buffer_clear(struct buffer *buffer);
 /* Removes the first count bytes. */
 void buffer_consume(struct buffer *buffer, size_t count);
 
-void buffer_add(struct buffer *buffer, const void *bytes, size_t length);
+/* Makes room for count more bytes: where they go, or NULL. Length stays as it is. */
+char *buffer_grow(struct buffer *buffer, size_t count);
+
+static inline char *buffer_reserve(struct buffer *buffer, size_t count)
+{
+	if (buffer->failed || count > buffer->capacity - buffer->length)
+		return buffer_grow(buffer, count);
+	return buffer->data + buffer->length;
+}
+
+static inline void buffer_add(struct buffer *buffer, const void *bytes, size_t length)
+{
+	char *to = buffer_reserve(buffer, length);
+
+	if (!to)
+		return;
+	memcpy(to, bytes, length);
+	buffer->length += length;
+}
+
+static inline void buffer_add_char(struct buffer *buffer, char character)
+{
+	buffer_add(buffer, &character, 1);
+}
+
+/* A string constant: its length is known when compiled. */
+#define buffer_add_literal(buffer, literal) buffer_add((buffer), "" literal, sizeof(literal) - 1)
+
 void buffer_add_string(struct buffer *buffer, const char *string);
-void buffer_add_char(struct buffer *buffer, char character);
 void buffer_add_repeat(struct buffer *buffer, char character, size_t count);
 void buffer_add_unsigned(struct buffer *buffer, uint64_t number);
 void buffer_add_signed(struct buffer *buffer, int64_t number);
+/* Lower case, at least that many digits (up to 16). */
 void buffer_add_hex(struct buffer *buffer, uint64_t number, unsigned int digits);
-/* nanoseconds as a fixed point number of units: 4120345 ns, unit 1000000, 3 places: 4.120 */
+/* nanoseconds as a fixed point number of units: 4120345 ns, unit 1000000, 3 places: 4.120.
+ * Rounded half up; unit up to 10^12, places up to 6. */
 void buffer_add_fixed(struct buffer *buffer, uint64_t number, uint64_t unit, unsigned int places);
 /* RFC 3339, UTC, nanoseconds: 2026-11-20T11:05:43.123456789Z */
 void buffer_add_timestamp(struct buffer *buffer, int64_t realtime_ns);
+/* The hours of it, milliseconds cut: 11:05:43.123 */
+void buffer_add_clock(struct buffer *buffer, int64_t realtime_ns);
 /* An address in record form: 16 bytes, IPv4 mapped is written dotted, IPv6 by RFC 5952. */
 void buffer_add_address(struct buffer *buffer, const uint8_t address[16]);
 /* A string from outside for a terminal: control bytes, invalid UTF-8 and bidirectional or other
  * invisible formatting characters as \xNN. At most limit bytes are read, up to the first NUL. */
 void buffer_add_escaped(struct buffer *buffer, const char *string, size_t limit);
-/* The same as a JSON string with its quotes (RFC 8259): always valid UTF-8, control bytes as
- * \u00NN, an invalid byte as U+FFFD. */
+/* The same as a JSON string with its quotes (RFC 8259): always valid UTF-8, control and invisible
+ * characters as \uNNNN, an invalid byte as U+FFFD. */
 void buffer_add_json(struct buffer *buffer, const char *string, size_t limit);
 
 #endif

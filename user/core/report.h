@@ -64,9 +64,10 @@ enum close_how {
 /* A socket of this machine, from its state records. */
 struct socket_facts {
 	uint64_t id; /* cookie */
+	struct flow flow; /* as this socket sees it: with NAT between, remote is not the twin's local */
 	uint64_t cgroup;
 	uint64_t born; /* 0: not known */
-	uint64_t bytes_sent;
+	uint64_t bytes_sent;	 /* payload, each byte once */
 	uint64_t bytes_received; /* payload, the FIN not counted */
 	uint32_t netns;
 	uint32_t inode;
@@ -80,8 +81,19 @@ struct socket_facts {
 	struct task close_task; /* pid 0: not known */
 	uint32_t unread_bytes;	/* at the end of CLOSE_WAIT, or at a close with unread data */
 	bool eof_read;		/* valid when it was in CLOSE_WAIT */
-	uint8_t snd_wscale;
+	uint8_t snd_wscale; /* 0xff: not known */
 	uint8_t rcv_wscale;
+	uint8_t reset_state;	 /* enum tcp_state at the kernel's reset record */
+	bool reset_sent;	 /* the kernel told of a RST sent, reset_reason says why */
+	bool reset_received;	 /* ... or received */
+	bool fin_received;	 /* the kernel processed the peer's FIN */
+	bool expired;		 /* the timer of its orphaned FIN_WAIT2 ran out */
+	bool given_up;		 /* nothing told how its orphaned FIN_WAIT2 ended */
+	bool never_accepted;	 /* ended while still in its listener's queue */
+	bool listener_closed;	 /* ... because the listener was closed */
+	uint16_t context;	 /* enum state_context at the end, or of the local call */
+	uint32_t reset_reason;	 /* enum sk_rst_reason, or RESET_REASON_NONE */
+	uint32_t kernel_retransmissions; /* of FINs, by the kernel's own account */
 };
 
 /* One end of a connection. */
@@ -92,7 +104,7 @@ struct connection_end {
 	bool has_isn;		     /* initial sequence number known */
 	uint32_t isn;
 	struct socket_facts socket;
-	struct state_change *states; /* in time order */
+	struct state_change *states; /* in time order; without a socket all inferred */
 	uint32_t state_count;
 };
 

@@ -31,7 +31,7 @@ enum plan_fact {
 	FACT_RESET_SENT,
 	FACT_RESET_RECEIVED,
 	FACT_RETRANSMIT,
-	FACT_CLEANUP,	   /* owner facts of sockets that vanish without a state change */
+	FACT_CLEANUP,       /* owner facts of sockets that vanish without a state change */
 	FACT_FIN_WAIT2_END, /* how an orphaned FIN_WAIT2 ends */
 	FACT_SEGMENTS_IN,
 	FACT_SEGMENTS_OUT,
@@ -41,19 +41,22 @@ enum plan_fact {
 struct plan_row {
 	const char *mechanism; /* chosen; NULL: this fact will be missing */
 	char rejected[256];    /* "tcx: needs Linux 6.6" ... joined by "; ", empty if none */
-	bool needed;	       /* without it the tool cannot run */
+	bool needed;           /* without it the tool cannot run */
 };
 
 struct plan {
 	struct plan_row rows[PLAN_FACTS];
 	/* What the session acts on. */
-	bool cookie, send_reset, reset_reason, receive_reset, retransmit, destroy, accept, timer_expire;
-	bool snapshot;
-	bool tcx;    /* else clsact */
+	bool cookie, send_reset, reset_reason, receive_reset, retransmit, destroy, accept,
+		timer_expire;
+	bool snapshot; /* by sock_diag, else from /proc/net/tcp: then without cookies */
+	bool tcx;      /* else clsact */
 	bool xdp_ingress;
 	bool packets; /* segments at all */
 	/* "cannot ...: reason; what to do" when it cannot run at all, else empty. */
-	char refusal[256];
+	char refusal[384];
+	/* A default part that is skipped, as a sentence without a full stop, else empty. */
+	char notice[384];
 };
 
 const char *plan_fact_name(enum plan_fact fact); /* "states of sockets" */

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Reads of struct sock and friends: one getter per thing, every difference between kernels inside
+ * it, with the version that made it. Knows nothing of records' kinds, maps or filters.
+ */
+#ifndef TCPCLOSE_KERNEL_BPF_H
+#define TCPCLOSE_KERNEL_BPF_H
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "record.h"
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define PF_EXITING 0x00000004 /* include/linux/sched.h */
+#define PF_KTHREAD 0x00200000
+
+/* include/net/tcp_states.h */
+enum kernel_tcp_state {
+	STATE_ESTABLISHED = 1,
+	STATE_SYN_SENT,
+	STATE_SYN_RECV,
+	STATE_FIN_WAIT1,
+	STATE_FIN_WAIT2,
+	STATE_TIME_WAIT,
+	STATE_CLOSE,
+	STATE_CLOSE_WAIT,
+	STATE_LAST_ACK,
+	STATE_LISTEN,
+	STATE_CLOSING,
+	STATE_NEW_SYN_RECV,
+};
+
+/* Up to 6.12 a plain counter, 0 once the file is being released. */
+struct file___before_6_13 {
+	atomic64_t f_count;
+} __attribute__((preserve_access_index));
+
+/* Up to 5.14 a pointer or, with bit 0 set, class and priority of cgroup v1. */
+struct sock_cgroup_data___before_5_15 {
+	__u64 val;
+} __attribute__((preserve_access_index));
+
+static __always_inline void kernel_mapped(__u8 *address, __be32 ipv4)
+{
+	__u32 *words = (__u32 *)address;
+
+	words[0] = 0;
+	words[1] = 0;
+	words[2] = bpf_htonl(0xffff);
+	words[3] = ipv4;
+}
+
+static __always_inline void kernel_copy(__u8 *address, const struct in6_addr *ipv6)
+{
+	__u32 *words = (__u32 *)address;
+
+	words[0] = ipv6->in6_u.u6_addr32[0];
+	words[1] = ipv6->in6_u.u6_addr32[1];
+	words[2] = ipv6->in6_u.u6_addr32[2];
+	words[3] = ipv6->in6_u.u6_addr32[3];
+}
+
+/* The flow as the socket sees it. At the change to CLOSE skc_num is already 0 while inet_sport
+ * still holds the port, so tcp is asked where there is one. */
+static __always_inline void kernel_flow(struct flow *flow, const struct sock *sk,
+					const struct tcp_sock *tcp)
+{
+	if (sk->__sk_common.skc_family == AF_INET6) {
+		kernel_copy(flow->local, &sk->__sk_common.skc_v6_rcv_saddr);
+		kernel_copy(flow->remote, &sk->__sk_common.skc_v6_daddr);
+	} else {
+		kernel_mapped(flow->local, sk->__sk_common.skc_rcv_saddr);
+		kernel_mapped(flow->remote, sk->__sk_common.skc_daddr);
+	}
+	flow->local_port = tcp ? bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport)
+			       : sk->__sk_common.skc_num;
+	flow->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+}
+
+/* The same from an address that the verifier does not know as a socket: an accepted socket found
+ * by its descriptor, a mini-socket. Not for a socket that is being closed. */
+static __always_inline void kernel_flow_probed(struct flow *flow, const struct sock_common *common)
+{
+	if (BPF_CORE_READ(common, skc_family) == AF_INET6) {
+		BPF_CORE_READ_INTO(&flow->local, common, skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&flow->remote, common, skc_v6_daddr);
+	} else {
+		kernel_mapped(flow->local, BPF_CORE_READ(common, skc_rcv_saddr));
+		kernel_mapped(flow->remote, BPF_CORE_READ(common, skc_daddr));
+	}
+	flow->local_port = BPF_CORE_READ(common, skc_num);
+	flow->remote_port = bpf_ntohs(BPF_CORE_READ(common, skc_dport));
+}
+
+static __always_inline __u32 kernel_netns(const struct sock *sk)
+{
+	return sk->__sk_common.skc_net.net->ns.inum;
+}
+
+static __always_inline struct cgroup *kernel_cgroup(const struct sock *sk)
+{
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		return BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+
+	const struct sock_cgroup_data___before_5_15 *data = (const void *)&sk->sk_cgrp_data;
+	__u64 value = BPF_CORE_READ(data, val);
+
+	return value & 1 ? NULL : (struct cgroup *)value;
+}
+
+static __always_inline __u64 kernel_cgroup_id(const struct sock *sk)
+{
+	return BPF_CORE_READ(kernel_cgroup(sk), kn, id);
+}
+
+/* Whether a socket's cgroup is the one with this id or below it. 16 levels are looked at. */
+static __always_inline bool kernel_cgroup_within(const struct sock *sk, __u64 id)
+{
+	struct cgroup *cgroup = kernel_cgroup(sk);
+
+	for (int level = 0; level < 16 && cgroup; level++) {
+		if (BPF_CORE_READ(cgroup, kn, id) == id)
+			return true;
+		cgroup = BPF_CORE_READ(cgroup, self.parent, cgroup);
+	}
+	return false;
+}
+
+static __always_inline __u32 kernel_inode(const struct sock *sk)
+{
+	const struct socket *socket = sk->sk_socket;
+
+	if (!socket)
+		return 0;
+	return BPF_CORE_READ((const struct socket_alloc *)socket, vfs_inode.i_ino);
+}
+
+/* True while close() releases the file, last reference gone; false during shutdown(). */
+static __always_inline bool kernel_file_released(const struct sock *sk)
+{
+	struct file *file = BPF_CORE_READ(sk, sk_socket, file);
+
+	if (!file)
+		return false;
+	/* file_ref_t counts from 0 for one reference and is negative when none is left. */
+	if (bpf_core_field_exists(file->f_ref))
+		return BPF_CORE_READ(file, f_ref.refcnt.counter) < 0;
+
+	const struct file___before_6_13 *old = (const void *)file;
+
+	return BPF_CORE_READ(old, f_count.counter) == 0;
+}
+
+static __always_inline bool kernel_sock_flag(const struct sock *sk, __u32 bit)
+{
+	return sk->__sk_common.skc_flags & (1ul << bit);
+}
+
+static __always_inline __u16 kernel_context(const struct sock *sk)
+{
+	const struct task_struct *task = (const void *)bpf_get_current_task();
+	__u16 context = 0;
+
+	if (sk->sk_lock.owned) {
+		__u32 flags = BPF_CORE_READ(task, flags);
+
+		context |= CONTEXT_CALL;
+		if (flags & PF_EXITING)
+			context |= CONTEXT_EXITING;
+		if (flags & PF_KTHREAD)
+			context |= CONTEXT_KTHREAD;
+		if (kernel_file_released(sk))
+			context |= CONTEXT_LAST_REF;
+	}
+	if (kernel_sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD)))
+		context |= CONTEXT_ORPHAN;
+	if (kernel_sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DONE)))
+		context |= CONTEXT_FIN_SEEN;
+	if (!sk->sk_socket)
+		context |= CONTEXT_NO_SOCKET;
+	if (kernel_sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_LINGER)) &&
+	    !sk->sk_lingertime)
+		context |= CONTEXT_LINGER_0;
+	return context;
+}
+
+static __always_inline void kernel_task(struct task *task)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+
+	task->pid = pid_tgid >> 32;
+	task->tid = (__u32)pid_tgid;
+	bpf_get_current_comm(task->comm, sizeof(task->comm));
+}
+
+/* The socket behind a descriptor of the current task, or what stands there if it is no socket:
+ * only good as a key. */
+static __always_inline __u64 kernel_descriptor_sock(long descriptor)
+{
+	const struct task_struct *task = (const void *)bpf_get_current_task();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files = BPF_CORE_READ(table, fd);
+	struct file *file = NULL;
+
+	if (descriptor < 0 || descriptor >= BPF_CORE_READ(table, max_fds))
+		return 0;
+	bpf_probe_read_kernel(&file, sizeof(file), files + descriptor);
+	if (!file)
+		return 0;
+
+	const struct socket *socket = BPF_CORE_READ(file, private_data);
+
+	return (__u64)BPF_CORE_READ(socket, sk);
+}
+
+#endif

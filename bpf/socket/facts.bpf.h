@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What is remembered of a socket from its opening until the teardown needs it: who owns it, which
+ * end it is, since when. Shared by the programs of the socket witness.
+ */
+#ifndef TCPCLOSE_FACTS_BPF_H
+#define TCPCLOSE_FACTS_BPF_H
+
+#include "filter.bpf.h"
+#include "kernel.bpf.h"
+
+struct socket_facts_value {
+	__u64 id; /* our own generation, where the kernel gives tracing programs no cookie */
+	__u64 born;
+	struct owner owner;
+	__u32 role;
+	__u32 pad;
+};
+
+/* Key: address of the struct sock; value: its facts. Writers: state, owner. Readers: all programs
+ * of this witness. Deleters: the change to CLOSE, tcp_destroy_sock. Bound: max_entries; what finds
+ * no room is counted as a lost RECORD_OWNER, and its teardown then has no connect or accept. */
+struct facts_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 20);
+	__type(key, __u64);
+	__type(value, struct socket_facts_value);
+};
+
+extern struct facts_map facts SEC(".maps");
+
+static __always_inline struct socket_facts_value *facts_find(__u64 sk)
+{
+	return bpf_map_lookup_elem(&facts, &sk);
+}
+
+static __always_inline void facts_forget(__u64 sk)
+{
+	bpf_map_delete_elem(&facts, &sk);
+}
+
+static __always_inline bool facts_comm_equal(const char *comm)
+{
+	for (int i = 0; i < RECORD_COMM_LENGTH; i++) {
+		if (comm[i] != settings.filter.comm[i])
+			return false;
+		if (!comm[i])
+			break;
+	}
+	return true;
+}
+
+/* Whether the filter by process lets a socket of this owner, or this task, through. */
+static __always_inline bool facts_process_passes(__u32 pid, const char *comm)
+{
+	if (settings.filter.pid && pid != settings.filter.pid)
+		return false;
+	if (settings.filter.comm[0] && !facts_comm_equal(comm))
+		return false;
+	return true;
+}
+
+/* Namespace and cgroup: known for every socket. */
+static __always_inline bool facts_place_passes(const struct sock *sk)
+{
+	if (settings.filter.netns && kernel_netns(sk) != settings.filter.netns)
+		return false;
+	if (settings.filter.cgroup && !kernel_cgroup_within(sk, settings.filter.cgroup))
+		return false;
+	return true;
+}
+
+/* Tells the packet witness that segments of this flow are wanted. */
+static __always_inline void facts_want(const struct flow *flow)
+{
+	__u8 wanted = 1;
+
+	bpf_map_update_elem(&wanted_flows, flow, &wanted, BPF_ANY);
+}
+
+#endif

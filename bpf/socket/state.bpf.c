@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * sock:inet_sock_set_state: the kernel's own account of a close. Opening states only leave facts
+ * behind; closing states are sent.
+ */
+#include "emit.bpf.h"
+#include "facts.bpf.h"
+
+/* Key: inode of a network namespace; value: unused. Those user space was told of. Writer: here.
+ * Never deleted: a namespace that returns under the same number finds its interfaces followed or
+ * is found by the next scan. Bound: least recently used goes first. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u8);
+} known_namespaces SEC(".maps");
+
+/* The first socket of a namespace: user space finds its interfaces by the task's pid. */
+static __always_inline void announce_namespace(const struct sock *sk)
+{
+	__u32 netns = kernel_netns(sk);
+	__u8 known = 1;
+
+	if (netns == settings.home_netns || bpf_map_lookup_elem(&known_namespaces, &netns))
+		return;
+	bpf_map_update_elem(&known_namespaces, &netns, &known, BPF_ANY);
+
+	struct namespace_record *record = emit_reserve(RECORD_NAMESPACE, sizeof(*record));
+
+	if (!record)
+		return;
+	record->header.netns = netns;
+	__builtin_memset(&record->header.flow, 0, sizeof(record->header.flow));
+	record->pid = bpf_get_current_pid_tgid() >> 32;
+	record->pad = 0;
+	emit_submit(record);
+}
+
+static __always_inline __u64 new_generation(__u64 now)
+{
+	return (__u64)bpf_get_smp_processor_id() << 56 | now;
+}
+
+/* A socket opens: CLOSE -> SYN_SENT in the context of connect(), or LISTEN -> SYN_RECV. */
+static __always_inline void open_facts(const struct sock *sk, __u32 role)
+{
+	struct socket_facts_value value = {.role = role, .born = bpf_ktime_get_boot_ns()};
+	__u64 key = (__u64)sk;
+
+	value.id = new_generation(value.born);
+	if (role == ROLE_CLIENT) {
+		value.owner.pid = bpf_get_current_pid_tgid() >> 32;
+		value.owner.how = OWNER_CONNECT;
+		bpf_get_current_comm(value.owner.comm, sizeof(value.owner.comm));
+	}
+	if (bpf_map_update_elem(&facts, &key, &value, BPF_ANY))
+		emit_count_lost(RECORD_OWNER);
+}
+
+/* Where a filter asks for an owner, the packet witness must know the flow before the first FIN. */
+static __always_inline void established(const struct sock *sk)
+{
+	const struct socket_facts_value *known;
+	struct flow flow;
+
+	if (!settings.follow_flows || !facts_place_passes(sk))
+		return;
+	if (settings.filter.pid || settings.filter.comm[0]) {
+		known = facts_find((__u64)sk);
+		if (!known || !facts_process_passes(known->owner.pid, known->owner.comm))
+			return;
+	}
+	kernel_flow(&flow, sk, NULL);
+	facts_want(&flow);
+}
+
+/* A socket never connected that its program gives up, or a handshake's child that a program had
+ * already accepted (TCP Fast Open), is a close; a refused or failed handshake is not. */
+static __always_inline bool is_close(const struct sock *sk, int from, int to,
+				     const struct socket_facts_value *known)
+{
+	switch (from) {
+	case STATE_ESTABLISHED:
+	case STATE_FIN_WAIT1:
+	case STATE_FIN_WAIT2:
+	case STATE_CLOSE_WAIT:
+	case STATE_LAST_ACK:
+	case STATE_CLOSING:
+		return true;
+	case STATE_SYN_SENT:
+		return to == STATE_CLOSE && sk->sk_lock.owned && !sk->sk_err;
+	case STATE_SYN_RECV:
+		return to != STATE_ESTABLISHED && (to != STATE_CLOSE || (known && known->owner.pid));
+	case STATE_LISTEN:
+		return to == STATE_CLOSE; /* explains what happens to its queue */
+	}
+	return false;
+}
+
+static __always_inline void fill_counters(struct state_record *record, const struct tcp_sock *tcp)
+{
+	record->bytes_sent = tcp->bytes_sent;
+	record->bytes_retrans = tcp->bytes_retrans;
+	record->bytes_acked = tcp->bytes_acked;
+	record->bytes_received = tcp->bytes_received;
+	record->snd_una = tcp->snd_una;
+	record->snd_nxt = tcp->snd_nxt;
+	record->write_seq = tcp->write_seq;
+	record->rcv_nxt = tcp->rcv_nxt;
+	record->copied_seq = tcp->copied_seq;
+	record->snd_wscale = BPF_CORE_READ_BITFIELD(tcp, rx_opt.snd_wscale);
+	record->rcv_wscale = BPF_CORE_READ_BITFIELD(tcp, rx_opt.rcv_wscale);
+	record->retransmits = tcp->inet_conn.icsk_retransmits;
+	record->pad = 0;
+}
+
+static __always_inline void fill_facts(struct state_record *record, struct sock *sk,
+				       const struct socket_facts_value *known)
+{
+	if (known) {
+		record->born = known->born;
+		record->role = known->role;
+		record->owner = known->owner;
+	} else {
+		record->born = 0;
+		record->role = ROLE_UNKNOWN;
+		__builtin_memset(&record->owner, 0, sizeof(record->owner));
+	}
+	if (settings.has_cookie)
+		record->socket = bpf_get_socket_cookie(sk);
+	else
+		record->socket = known ? known->id : 0;
+}
+
+/* Filter by process: the owner's, or the caller's where the change is a local call. */
+static __always_inline bool process_passes(const struct sock *sk,
+					   const struct socket_facts_value *known)
+{
+	struct task task;
+
+	if (!settings.filter.pid && !settings.filter.comm[0])
+		return true;
+	if (known && known->owner.pid)
+		return facts_process_passes(known->owner.pid, known->owner.comm);
+	if (!sk->sk_lock.owned)
+		return false;
+	kernel_task(&task);
+	return facts_process_passes(task.pid, task.comm);
+}
+
+static __always_inline void send_state(struct sock *sk, const struct tcp_sock *tcp, int from,
+				       int to, const struct flow *flow,
+				       const struct socket_facts_value *known)
+{
+	struct state_record *record = emit_reserve(RECORD_STATE, sizeof(*record));
+
+	if (!record)
+		return;
+	record->header.netns = kernel_netns(sk);
+	record->header.flow = *flow;
+	record->cgroup = kernel_cgroup_id(sk);
+	record->inode = kernel_inode(sk);
+	record->uid = sk->sk_uid.val;
+	record->context = kernel_context(sk);
+	record->error = sk->sk_err;
+	record->from = from;
+	record->to = to;
+	record->shutdown = sk->sk_shutdown;
+	fill_counters(record, tcp);
+	fill_facts(record, sk, known);
+	kernel_task(&record->task);
+	emit_submit(record);
+}
+
+static __always_inline void closing(struct sock *sk, int from, int to)
+{
+	struct socket_facts_value *known = facts_find((__u64)sk);
+	const struct tcp_sock *tcp;
+	struct flow flow;
+
+	if (!is_close(sk, from, to, known))
+		return;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp)
+		return;
+	kernel_flow(&flow, sk, tcp);
+	if (!filter_socket_flow(&flow) || !facts_place_passes(sk) || !process_passes(sk, known))
+		return;
+	if (settings.follow_flows)
+		facts_want(&flow);
+	if (!settings.has_cookie && !known) {
+		open_facts(sk, ROLE_UNKNOWN);
+		known = facts_find((__u64)sk);
+		if (known)
+			known->born = 0; /* older than the tracer: an identity, no birth */
+	}
+	send_state(sk, tcp, from, to, &flow, known);
+}
+
+static __always_inline void handle_state(struct sock *sk, int from, int to)
+{
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return;
+	switch (to) {
+	case STATE_SYN_SENT:
+		announce_namespace(sk);
+		open_facts(sk, ROLE_CLIENT);
+		return;
+	case STATE_LISTEN:
+		announce_namespace(sk);
+		return;
+	case STATE_SYN_RECV:
+		open_facts(sk, ROLE_SERVER);
+		return;
+	case STATE_ESTABLISHED:
+		established(sk);
+		return;
+	}
+	closing(sk, from, to);
+	if (to == STATE_CLOSE)
+		facts_forget((__u64)sk);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_state, struct sock *sk, int from, int to)
+{
+	handle_state(sk, from, to);
+	return 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Records in, teardown reports out: five verbs (new, feed, advance, deadline, free). Time is an
+ * argument; memory is bounded by the limits; bad input is counted, never fatal. It must not know
+ * whether its records are live, replayed or a snapshot.
+ */
+#ifndef TCPCLOSE_CORE_CORRELATOR_H
+#define TCPCLOSE_CORE_CORRELATOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/report.h"
+#include "record.h"
+
+struct correlator_settings {
+	size_t connections;	 /* kept at most; the oldest is evicted and reported as such */
+	size_t unclaimed;	 /* kept without a socket of ours: closes in transit, strays */
+	uint32_t segments;	 /* kept of one connection */
+	uint64_t settle;	 /* wait after the end of a teardown for its last segments */
+	uint64_t tolerance;	 /* how late a record may arrive behind a newer one */
+	uint64_t linger;	 /* after the report: late segments are still recognised */
+	uint64_t unclaimed_life; /* how long segments wait for a socket to claim them */
+	uint64_t orphan_limit;	 /* the longest an orphaned FIN_WAIT2 mini-socket can live */
+	bool wire;		 /* there are no sockets (a capture): report connections themselves */
+};
+
+/* What live tracing uses. */
+extern const struct correlator_settings correlator_defaults;
+
+struct correlator;
+typedef void (*correlator_report)(void *context, const struct teardown_report *report);
+
+/* NULL without memory. */
+struct correlator *correlator_new(const struct correlator_settings *settings,
+				  correlator_report report, void *context);
+void correlator_free(struct correlator *correlator);
+
+/* Takes one record; `length` is what the source delivered. Reports that are due by its time, less
+ * the tolerance, leave first. */
+void correlator_feed(struct correlator *correlator, const struct record *record, size_t length);
+
+/* Every record up to `now` has been fed: what is due leaves. */
+void correlator_advance(struct correlator *correlator, uint64_t now);
+
+/* When correlator_advance() has something to do next; UINT64_MAX: nothing. */
+uint64_t correlator_deadline(const struct correlator *correlator);
+
+const struct core_stats *correlator_stats(const struct correlator *correlator);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The two clocks: records carry boot-clock ns, people read wall-clock time. Only the session asks;
+ * everything else is given time as an argument.
+ */
+#ifndef TCPCLOSE_HOST_CLOCK_H
+#define TCPCLOSE_HOST_CLOCK_H
+
+#include <stdint.h>
+
+/* CLOCK_BOOTTIME now: the clock of the records. */
+uint64_t clock_boot(void);
+
+/* What to add to a boot-clock time to get wall-clock ns since 1970. Moves when the wall clock is
+ * set or slewed, never with suspend. */
+int64_t clock_wall_offset(void);
+
+#endif

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "host/log.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+
+#define PREFIX "tcpclose-trace: "
+
+static struct {
+	bool verbose;
+	char cause[256];
+	bool has_verdict;
+} log_state;
+
+void log_set_verbose(bool verbose)
+{
+	log_state.verbose = verbose;
+}
+
+static void log_write(const struct buffer *line)
+{
+	size_t done = 0;
+
+	while (done < line->length) {
+		ssize_t count = write(STDERR_FILENO, line->data + done, line->length - done);
+
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0)
+			return;
+		done += (size_t)count;
+	}
+}
+
+/* One write per line, so that lines of several writers do not mix. */
+static void log_line(const char *prefix, const char *text, size_t length)
+{
+	struct buffer line;
+
+	buffer_init(&line);
+	buffer_add_string(&line, prefix);
+	buffer_add_escaped(&line, text, length);
+	buffer_add_char(&line, '\n');
+	if (!line.failed)
+		log_write(&line);
+	buffer_done(&line);
+}
+
+static void log_format(const char *prefix, const char *format, va_list arguments)
+{
+	char *text;
+
+	if (vasprintf(&text, format, arguments) < 0)
+		return;
+	log_line(prefix, text, strlen(text));
+	free(text);
+}
+
+#define LOG_ARGUMENTS(prefix, format)                                                              \
+	do {                                                                                       \
+		va_list arguments;                                                                 \
+                                                                                                   \
+		va_start(arguments, format);                                                       \
+		log_format(prefix, format, arguments);                                             \
+		va_end(arguments);                                                                 \
+	} while (0)
+
+void log_error(const char *format, ...)
+{
+	LOG_ARGUMENTS(PREFIX, format);
+}
+
+void log_warning(const char *format, ...)
+{
+	LOG_ARGUMENTS(PREFIX "warning: ", format);
+}
+
+void log_info(const char *format, ...)
+{
+	LOG_ARGUMENTS("", format);
+}
+
+void log_debug(const char *format, ...)
+{
+	if (log_state.verbose)
+		LOG_ARGUMENTS("", format);
+}
+
+void log_warning_once(struct log_once *once, const char *format, ...)
+{
+	if (once->count++ == 0)
+		LOG_ARGUMENTS(PREFIX "warning: ", format);
+}
+
+/* The verifier's log ends with its verdict and one line of statistics. */
+static bool log_find_verdict(const char *text, const char **verdict, int *length)
+{
+	const char *log = strstr(text, "BEGIN PROG LOAD LOG --\n");
+	const char *end = log ? strstr(log, "\nprocessed ") : NULL;
+
+	if (!end)
+		return false;
+	log = strchr(log, '\n');
+	*verdict = memrchr(log, '\n', (size_t)(end - log));
+	*verdict = *verdict ? *verdict + 1 : log + 1;
+	*length = (int)(end - *verdict);
+	return *length > 0;
+}
+
+static void log_keep_cause(const char *text)
+{
+	size_t used = strlen(log_state.cause);
+	const char *verdict;
+	int length;
+
+	if (log_find_verdict(text, &verdict, &length)) {
+		if (!log_state.has_verdict)
+			snprintf(log_state.cause + used, sizeof(log_state.cause) - used, "%s%.*s",
+				 used ? ": " : "", length, verdict);
+		log_state.has_verdict = true;
+	} else if (!used) {
+		if (strncmp(text, "libbpf: ", 8) == 0)
+			text += 8;
+		snprintf(log_state.cause, sizeof(log_state.cause), "%.*s", (int)strcspn(text, "\n"),
+			 text);
+	}
+}
+
+static int log_libbpf(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	char *text;
+
+	/* Debug messages are many and long: do not even format them for nobody. */
+	if (level == LIBBPF_DEBUG && !log_state.verbose)
+		return 0;
+	if (vasprintf(&text, format, arguments) < 0)
+		return 0;
+	if (level == LIBBPF_WARN)
+		log_keep_cause(text);
+	if (log_state.verbose)
+		for (const char *line = text; *line;) {
+			size_t length = strcspn(line, "\n");
+
+			log_line("", line, length);
+			line += length + (line[length] == '\n');
+		}
+	free(text);
+	return 0;
+}
+
+void log_take_libbpf(void)
+{
+	libbpf_set_print(log_libbpf);
+}
+
+void log_libbpf_forget(void)
+{
+	log_state.cause[0] = '\0';
+	log_state.has_verdict = false;
+}
+
+const char *log_libbpf_cause(void)
+{
+	return log_state.cause;
+}

@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "kernel/features.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/capability.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "kernel/snapshot.h"
+#include "kernel/tracefs.h"
+
+#define REASON_SIZE sizeof(((struct features *)0)->reason[0])
+
+#define INSN(op, dst, src, offset, value)                                                          \
+	((struct bpf_insn){.code = (op),                                                           \
+			   .dst_reg = (dst),                                                       \
+			   .src_reg = (src),                                                       \
+			   .off = (offset),                                                        \
+			   .imm = (value)})
+#define INSN_RETURN(value)                                                                         \
+	INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, value),                                 \
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+
+/* What is looked up in the kernel's types, all in one pass. */
+enum wanted_type {
+	WANTED_STATE,
+	WANTED_SEND_RESET,
+	WANTED_RECEIVE_RESET,
+	WANTED_RETRANSMIT,
+	WANTED_DESTROY,
+	WANTED_TIMER_EXPIRE,
+	WANTED_XDP_LINK,
+	WANTED_CLSACT,
+	WANTED_CLS_BPF,
+	WANTED_TYPES,
+};
+
+static const struct {
+	const char *name;
+	unsigned int kind;
+} wanted_types[WANTED_TYPES] = {
+	[WANTED_STATE] = {"btf_trace_inet_sock_set_state", BTF_KIND_TYPEDEF},
+	[WANTED_SEND_RESET] = {"btf_trace_tcp_send_reset", BTF_KIND_TYPEDEF},
+	[WANTED_RECEIVE_RESET] = {"btf_trace_tcp_receive_reset", BTF_KIND_TYPEDEF},
+	[WANTED_RETRANSMIT] = {"btf_trace_tcp_retransmit_skb", BTF_KIND_TYPEDEF},
+	[WANTED_DESTROY] = {"btf_trace_tcp_destroy_sock", BTF_KIND_TYPEDEF},
+	[WANTED_TIMER_EXPIRE] = {"btf_trace_timer_expire_entry", BTF_KIND_TYPEDEF},
+	[WANTED_XDP_LINK] = {"bpf_xdp_link", BTF_KIND_STRUCT},
+	[WANTED_CLSACT] = {"clsact_sched_data", BTF_KIND_STRUCT},
+	[WANTED_CLS_BPF] = {"cls_bpf_prog", BTF_KIND_STRUCT},
+};
+
+struct detection {
+	struct features *features;
+	struct btf *btf;
+	uint32_t ids[WANTED_TYPES]; /* 0: the kernel has no such type */
+	char *reason;               /* of the feature being asked for */
+};
+
+static bool missing(struct detection *detection, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static bool missing(struct detection *detection, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(detection->reason, REASON_SIZE, format, arguments);
+	va_end(arguments);
+	return false;
+}
+
+static int program_load(enum bpf_prog_type type, const struct bpf_insn *insns, size_t count,
+			struct bpf_prog_load_opts *options)
+{
+	return bpf_prog_load(type, "probe", "GPL", insns, count, options);
+}
+
+static int program_load_empty(enum bpf_prog_type type)
+{
+	const struct bpf_insn insns[] = {INSN_RETURN(0)};
+
+	return program_load(type, insns, 2, NULL);
+}
+
+static uint64_t effective_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return 0;
+	return data[0].effective | (uint64_t)data[1].effective << 32;
+}
+
+static bool probe_root(struct detection *detection)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} needed[] = {{CAP_BPF, "CAP_BPF"},
+		      {CAP_PERFMON, "CAP_PERFMON"},
+		      {CAP_NET_ADMIN, "CAP_NET_ADMIN"}};
+	uint64_t have = effective_capabilities();
+	char names[64] = "";
+	int program;
+
+	if (!(have & UINT64_C(1) << CAP_SYS_ADMIN))
+		for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+			if (!(have & UINT64_C(1) << needed[i].number)) {
+				if (names[0])
+					strcat(names, ", ");
+				strcat(names, needed[i].name);
+			}
+	if (names[0])
+		return missing(detection, "not root, without %s", names);
+
+	/* Capabilities in a user namespace or behind a container's seccomp filter are not enough.
+	 */
+	program = program_load_empty(BPF_PROG_TYPE_RAW_TRACEPOINT);
+	if (program < 0)
+		return missing(detection, "the kernel refuses BPF programs here: %s",
+			       strerror(-program));
+	close(program);
+	return true;
+}
+
+static void find_wanted_types(struct detection *detection)
+{
+	uint32_t count = btf__type_cnt(detection->btf);
+
+	for (uint32_t id = 1; id < count; id++) {
+		const struct btf_type *type = btf__type_by_id(detection->btf, id);
+		unsigned int kind = btf_kind(type);
+
+		if (kind != BTF_KIND_TYPEDEF && kind != BTF_KIND_STRUCT)
+			continue;
+		const char *name = btf__name_by_offset(detection->btf, type->name_off);
+
+		for (int i = 0; i < WANTED_TYPES; i++)
+			if (kind == wanted_types[i].kind && strcmp(name, wanted_types[i].name) == 0)
+				detection->ids[i] = id;
+	}
+}
+
+static bool probe_btf(struct detection *detection)
+{
+	detection->btf = btf__load_vmlinux_btf();
+	if (!detection->btf) {
+		if (errno == ENOENT || errno == ESRCH)
+			return missing(detection,
+				       "no /sys/kernel/btf/vmlinux: the kernel was built "
+				       "without CONFIG_DEBUG_INFO_BTF");
+		return missing(detection, "cannot read the kernel's BTF: %s", strerror(errno));
+	}
+	find_wanted_types(detection);
+	return true;
+}
+
+static bool probe_ringbuf(struct detection *detection)
+{
+	int map =
+		bpf_map_create(BPF_MAP_TYPE_RINGBUF, "probe", 0, 0, (uint32_t)getpagesize(), NULL);
+
+	if (map == -EPERM)
+		return missing(detection,
+			       "refused: is the locked memory limit (ulimit -l) too low?");
+	if (map < 0)
+		return missing(detection, "needs Linux 5.8");
+	close(map);
+	return true;
+}
+
+static bool has_type(struct detection *detection, enum wanted_type type)
+{
+	return detection->ids[type] || missing(detection, "this kernel has no such tracepoint");
+}
+
+static bool probe_state(struct detection *detection)
+{
+	return has_type(detection, WANTED_STATE);
+}
+
+static bool probe_send_reset(struct detection *detection)
+{
+	return has_type(detection, WANTED_SEND_RESET);
+}
+
+static bool probe_receive_reset(struct detection *detection)
+{
+	return has_type(detection, WANTED_RECEIVE_RESET);
+}
+
+static bool probe_retransmit(struct detection *detection)
+{
+	return has_type(detection, WANTED_RETRANSMIT);
+}
+
+static bool probe_destroy(struct detection *detection)
+{
+	return has_type(detection, WANTED_DESTROY);
+}
+
+static bool probe_cookie(struct detection *detection)
+{
+	/* The tracepoint's first argument is the socket, the helper's only one too. */
+	const struct bpf_insn insns[] = {
+		INSN(BPF_LDX | BPF_MEM | BPF_DW, BPF_REG_1, BPF_REG_1, 0, 0),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_socket_cookie),
+		INSN_RETURN(0),
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_RAW_TP,
+		    .attach_btf_id = detection->ids[WANTED_STATE]);
+	int program = program_load(BPF_PROG_TYPE_TRACING, insns, sizeof(insns) / sizeof(insns[0]),
+				   &options);
+
+	if (program == -EINVAL)
+		return missing(detection, "needs Linux 5.12");
+	if (program < 0)
+		return missing(detection, "refused: %s", strerror(-program));
+	close(program);
+	return true;
+}
+
+/* typedef void (*btf_trace_tcp_send_reset)(void *data, sk, skb, reason) */
+static bool probe_reset_reason(struct detection *detection)
+{
+	const struct btf_type *type =
+		btf__type_by_id(detection->btf, detection->ids[WANTED_SEND_RESET]);
+
+	for (int depth = 0; depth < 2 && type; depth++)
+		type = btf__type_by_id(detection->btf, type->type);
+	if (!type || !btf_is_func_proto(type) || btf_vlen(type) < 4)
+		return missing(detection, "needs Linux 6.10");
+	return true;
+}
+
+static bool probe_accept(struct detection *detection)
+{
+	int id = tracefs_event_id("syscalls", "sys_exit_accept4");
+
+	if (id == -ENOENT)
+		return missing(detection, "the kernel was built without CONFIG_FTRACE_SYSCALLS");
+	if (id < 0)
+		return missing(detection, "tracefs, which tells its number, cannot be read: %s",
+			       strerror(-id));
+	return true;
+}
+
+/* The address of a function, 0 if hidden; negative errno in *error. Stops where it is found: the
+ * whole list costs the kernel some 50 ms. */
+static uint64_t symbol_address(const char *line_end, int *error)
+{
+	char text[1 << 14];
+	size_t kept = 0;
+	uint64_t address = 0;
+	int file = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
+
+	*error = file < 0 ? -errno : -ENOENT;
+	while (file >= 0) {
+		ssize_t count = read(file, text + kept, sizeof(text) - 1 - kept);
+		char *hit, *line;
+
+		if (count <= 0)
+			break;
+		text[kept + (size_t)count] = '\0';
+		hit = strstr(text, line_end);
+		if (hit) {
+			for (line = hit; line > text && line[-1] != '\n';)
+				line--;
+			address = strtoull(line, NULL, 16);
+			*error = 0;
+			break;
+		}
+		/* A line may be cut: what follows the last newline stays for the next round. */
+		line = strrchr(text, '\n');
+		line = line ? line : text;
+		kept = strlen(line);
+		if (kept == sizeof(text) - 1)
+			kept = 0;
+		memmove(text, line, kept);
+	}
+	if (file >= 0)
+		close(file);
+	return address;
+}
+
+static bool probe_timer_expire(struct detection *detection)
+{
+	int error;
+
+	if (!has_type(detection, WANTED_TIMER_EXPIRE))
+		return false;
+	detection->features->tw_timer_handler = symbol_address(" tw_timer_handler\n", &error);
+	if (error)
+		return missing(detection, "no tw_timer_handler in /proc/kallsyms: %s",
+			       strerror(-error));
+	if (!detection->features->tw_timer_handler)
+		return missing(detection,
+			       "/proc/kallsyms hides addresses (kernel.kptr_restrict or no "
+			       "CAP_SYSLOG)");
+	return true;
+}
+
+#define ATTACH_TCX_INGRESS 46 /* BPF_TCX_INGRESS, not in libbpf 1.1 */
+
+/* A link to an interface that cannot exist: a kernel with tcx misses the interface, one without it
+ * does not know the kind of link. Nothing can stay behind. */
+static bool probe_tcx(struct detection *detection)
+{
+	int program = program_load_empty(BPF_PROG_TYPE_SCHED_CLS);
+	int link;
+
+	if (program < 0)
+		return missing(detection, "cannot load a tc program: %s", strerror(-program));
+	link = bpf_link_create(program, INT32_MAX, (enum bpf_attach_type)ATTACH_TCX_INGRESS, NULL);
+	close(program);
+	if (link >= 0)
+		close(link);
+	if (link == -EINVAL)
+		return missing(detection, "needs Linux 6.6");
+	if (link < 0 && link != -ENODEV)
+		return missing(detection, "refused: %s", strerror(-link));
+	return true;
+}
+
+static bool file_has(const char *path, const char *word, bool *readable)
+{
+	char *line = NULL;
+	size_t capacity = 0;
+	bool found = false;
+	FILE *file = fopen(path, "re");
+
+	*readable = file;
+	while (file && !found && getline(&line, &capacity, file) > 0)
+		found = strstr(line, word);
+	free(line);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* Whether a module is there or could be loaded. Where nothing tells (a container without
+ * /lib/modules), it is taken to be there and attaching will tell. */
+static bool module_obtainable(struct detection *detection, const char *name)
+{
+	char path[160], word[32];
+	struct utsname host;
+	bool readable;
+
+	snprintf(path, sizeof(path), "/sys/module/%s", name);
+	if (access(path, F_OK) == 0)
+		return true;
+	if (file_has("/proc/sys/kernel/modules_disabled", "1", &readable))
+		return missing(detection, "module %s is not loaded and module loading is locked",
+			       name);
+	uname(&host);
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", host.release);
+	snprintf(word, sizeof(word), "/%s.ko", name);
+	if (!file_has(path, word, &readable) && readable)
+		return missing(detection, "this kernel has no module %s", name);
+	return true;
+}
+
+/* Nothing is attached to find out: that would load modules and touch an interface. */
+static bool probe_clsact(struct detection *detection)
+{
+	int program = program_load_empty(BPF_PROG_TYPE_SCHED_CLS);
+
+	if (program < 0)
+		return missing(detection, "cannot load a tc program: %s", strerror(-program));
+	close(program);
+	return (detection->ids[WANTED_CLSACT] || module_obtainable(detection, "sch_ingress")) &&
+	       (detection->ids[WANTED_CLS_BPF] || module_obtainable(detection, "cls_bpf"));
+}
+
+static bool probe_xdp(struct detection *detection)
+{
+	int program = program_load_empty(BPF_PROG_TYPE_XDP);
+
+	if (program < 0)
+		return missing(detection, "cannot load an XDP program: %s", strerror(-program));
+	close(program);
+	return detection->ids[WANTED_XDP_LINK] || missing(detection, "needs Linux 5.9");
+}
+
+static bool probe_sock_diag(struct detection *detection)
+{
+	int error = snapshot_probe();
+
+	if (error == -ENOENT || error == -EPROTONOSUPPORT)
+		return missing(detection, "module tcp_diag is neither loaded nor loadable");
+	return !error || missing(detection, "the kernel does not answer: %s", strerror(-error));
+}
+
+#define NEEDS(name) (UINT64_C(1) << FEATURE_##name)
+
+static const struct {
+	const char *name;
+	const char *meaning;
+	uint64_t needs; /* only asked for where these are there */
+	bool (*probe)(struct detection *detection);
+} table[FEATURES] = {
+	[FEATURE_ROOT] = {"root", "may load tracing and networking programs", 0, probe_root},
+	[FEATURE_BTF] = {"btf", "the kernel describes its types", 0, probe_btf},
+	[FEATURE_RINGBUF] = {"ringbuf", "BPF ring buffer", NEEDS(ROOT), probe_ringbuf},
+	[FEATURE_STATE_TRACEPOINT] = {"state-tracepoint", "raw tracepoint sock:inet_sock_set_state",
+				      NEEDS(BTF), probe_state},
+	[FEATURE_SOCKET_COOKIE] = {"socket-cookie", "bpf_get_socket_cookie() in tracing programs",
+				   NEEDS(ROOT) | NEEDS(STATE_TRACEPOINT), probe_cookie},
+	[FEATURE_SEND_RESET] = {"send-reset", "raw tracepoint tcp:tcp_send_reset", NEEDS(BTF),
+				probe_send_reset},
+	[FEATURE_RESET_REASON] = {"reset-reason", "tcp:tcp_send_reset says why", NEEDS(SEND_RESET),
+				  probe_reset_reason},
+	[FEATURE_RECEIVE_RESET] = {"receive-reset", "raw tracepoint tcp:tcp_receive_reset",
+				   NEEDS(BTF), probe_receive_reset},
+	[FEATURE_RETRANSMIT] = {"retransmit", "raw tracepoint tcp:tcp_retransmit_skb", NEEDS(BTF),
+				probe_retransmit},
+	[FEATURE_DESTROY] = {"destroy", "raw tracepoint tcp:tcp_destroy_sock", NEEDS(BTF),
+			     probe_destroy},
+	[FEATURE_ACCEPT_TRACEPOINT] = {"accept-tracepoint", "tracepoint syscalls:sys_exit_accept4",
+				       NEEDS(ROOT), probe_accept},
+	[FEATURE_TIMER_EXPIRE] = {"timer-expire",
+				  "raw tracepoint timer:timer_expire_entry, tw_timer_handler known",
+				  NEEDS(ROOT) | NEEDS(BTF), probe_timer_expire},
+	[FEATURE_TCX] = {"tcx", "tc programs attached by BPF link", NEEDS(ROOT), probe_tcx},
+	[FEATURE_CLSACT] = {"clsact", "tc programs attached as cls_bpf filters", NEEDS(ROOT),
+			    probe_clsact},
+	[FEATURE_XDP] = {"xdp", "XDP programs attached by BPF link", NEEDS(ROOT) | NEEDS(BTF),
+			 probe_xdp},
+	[FEATURE_SOCK_DIAG] = {"sock-diag", "sock_diag lists TCP sockets", 0, probe_sock_diag},
+};
+
+const char *feature_name(enum feature feature)
+{
+	return table[feature].name;
+}
+
+const char *feature_meaning(enum feature feature)
+{
+	return table[feature].meaning;
+}
+
+enum feature feature_find(const char *name)
+{
+	int feature = 0;
+
+	while (feature < FEATURES && strcmp(table[feature].name, name) != 0)
+		feature++;
+	return (enum feature)feature;
+}
+
+/* Before 5.11 maps and programs count as locked memory. Without CAP_SYS_RESOURCE the hard limit is
+ * all there is; on later kernels nobody asks. */
+static void raise_memlock(void)
+{
+	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0 || getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
+static bool needs_are_met(struct detection *detection, uint64_t needs)
+{
+	for (int feature = 0; feature < FEATURES; feature++)
+		if (needs & UINT64_C(1) << feature && !detection->features->has[feature])
+			return missing(detection, "needs %s", table[feature].name);
+	return true;
+}
+
+void features_detect(struct features *features, uint64_t without)
+{
+	struct detection detection = {.features = features};
+
+	memset(features, 0, sizeof(*features));
+	raise_memlock();
+	for (int feature = 0; feature < FEATURES; feature++) {
+		detection.reason = features->reason[feature];
+		if (without & UINT64_C(1) << feature)
+			missing(&detection, "switched off by --without");
+		else
+			features->has[feature] = needs_are_met(&detection, table[feature].needs) &&
+						 table[feature].probe(&detection);
+	}
+	btf__free(detection.btf);
+}

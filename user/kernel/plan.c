@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "kernel/plan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct planner {
+	const struct features *features;
+	struct plan plan;
+};
+
+static void sentence(char *text, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Adds to a text, after "; " if there is something already. */
+static void sentence(char *text, size_t size, const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list arguments;
+
+	if (used)
+		used += (size_t)snprintf(text + used, size - used, "; ");
+	if (used >= size)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text + used, size - used, format, arguments);
+	va_end(arguments);
+}
+
+/* One mechanism for a fact, best first: the first that is there is taken, those before it are
+ * rejected with their reason, those after it are not needed. */
+static bool try(struct planner *planner, enum plan_fact fact, enum feature feature,
+		const char *mechanism)
+{
+	struct plan_row *row = &planner->plan.rows[fact];
+
+	if (row->mechanism)
+		return false;
+	if (planner->features->has[feature]) {
+		row->mechanism = mechanism;
+		return true;
+	}
+	sentence(row->rejected, sizeof(row->rejected), "%s: %s", feature_name(feature),
+		 planner->features->reason[feature]);
+	return false;
+}
+
+static void otherwise(struct planner *planner, enum plan_fact fact, const char *mechanism)
+{
+	struct plan_row *row = &planner->plan.rows[fact];
+
+	if (!row->mechanism)
+		row->mechanism = mechanism;
+}
+
+static void plan_states(struct planner *planner)
+{
+	struct plan *plan = &planner->plan;
+
+	plan->rows[FACT_STATES].needed = true;
+	try(planner, FACT_STATES, FEATURE_STATE_TRACEPOINT, "sock:inet_sock_set_state");
+	plan->cookie = try(planner, FACT_IDENTITY, FEATURE_SOCKET_COOKIE, "socket cookie");
+	otherwise(planner, FACT_IDENTITY, "our own count of sockets");
+	plan->destroy = try(planner, FACT_CLEANUP, FEATURE_DESTROY, "tcp:tcp_destroy_sock");
+	otherwise(planner, FACT_CLEANUP, "the socket's last state change");
+}
+
+static void plan_owners(struct planner *planner)
+{
+	struct plan *plan = &planner->plan;
+
+	otherwise(planner, FACT_OWNER_CONNECT, "current task at CLOSED to SYN_SENT");
+	plan->accept = try(planner, FACT_OWNER_ACCEPT, FEATURE_ACCEPT_TRACEPOINT,
+			   "syscalls:sys_exit_accept4");
+	otherwise(planner, FACT_OWNER_ACCEPT, "who closes it, or holds its descriptor");
+	plan->snapshot = try(planner, FACT_OWNER_OLDER, FEATURE_SOCK_DIAG, "sock_diag, /proc/*/fd");
+	otherwise(planner, FACT_OWNER_OLDER, "/proc/net/tcp, /proc/*/fd");
+}
+
+static void plan_resets(struct planner *planner)
+{
+	struct plan *plan = &planner->plan;
+	const char *wire = plan->packets ? "RST segments only" : NULL;
+
+	plan->reset_reason = try(planner, FACT_RESET_SENT, FEATURE_RESET_REASON,
+				 "tcp:tcp_send_reset, with its reason");
+	plan->send_reset = planner->features->has[FEATURE_SEND_RESET];
+	if (plan->send_reset)
+		otherwise(planner, FACT_RESET_SENT, "tcp:tcp_send_reset, without a reason");
+	otherwise(planner, FACT_RESET_SENT, wire);
+	plan->receive_reset =
+		try(planner, FACT_RESET_RECEIVED, FEATURE_RECEIVE_RESET, "tcp:tcp_receive_reset");
+	otherwise(planner, FACT_RESET_RECEIVED, wire);
+	plan->retransmit =
+		try(planner, FACT_RETRANSMIT, FEATURE_RETRANSMIT, "tcp:tcp_retransmit_skb");
+	otherwise(planner, FACT_RETRANSMIT, plan->packets ? "FIN segments only" : NULL);
+	plan->timer_expire =
+		try(planner, FACT_FIN_WAIT2_END, FEATURE_TIMER_EXPIRE, "timer:timer_expire_entry");
+	otherwise(planner, FACT_FIN_WAIT2_END, plan->packets ? "segments only" : NULL);
+}
+
+static bool plan_tc(struct planner *planner, enum plan_fact fact, const char *tcx,
+		    const char *clsact)
+{
+	if (try(planner, fact, FEATURE_TCX, tcx))
+		planner->plan.tcx = true;
+	else
+		try(planner, fact, FEATURE_CLSACT, clsact);
+	return planner->plan.rows[fact].mechanism;
+}
+
+/* Both directions or none: half of the segments would tell a wrong story. */
+static bool plan_directions(struct planner *planner, enum packet_source packets)
+{
+	struct plan *plan = &planner->plan;
+	bool in;
+
+	if (packets == PACKETS_XDP)
+		in = plan->xdp_ingress = try(planner, FACT_SEGMENTS_IN, FEATURE_XDP, "XDP");
+	else
+		in = plan_tc(planner, FACT_SEGMENTS_IN, "tcx ingress", "clsact ingress");
+	return plan_tc(planner, FACT_SEGMENTS_OUT, "tcx egress", "clsact egress") && in;
+}
+
+static void plan_packets(struct planner *planner, const struct plan_request *request)
+{
+	struct plan *plan = &planner->plan;
+
+	if (request->packets == PACKETS_NONE) {
+		for (int fact = FACT_SEGMENTS_IN; fact <= FACT_SEGMENTS_OUT; fact++)
+			sentence(plan->rows[fact].rejected, sizeof(plan->rows[fact].rejected),
+				 "--packets none");
+		return;
+	}
+	plan->rows[FACT_SEGMENTS_IN].needed = request->packets_asked;
+	plan->rows[FACT_SEGMENTS_OUT].needed = request->packets_asked;
+	plan->packets = plan_directions(planner, request->packets);
+	if (!plan->packets) {
+		plan->tcx = plan->xdp_ingress = false;
+		plan->rows[FACT_SEGMENTS_IN].mechanism = NULL;
+		plan->rows[FACT_SEGMENTS_OUT].mechanism = NULL;
+	}
+}
+
+/* What nothing works without, in the order in which a reader should hear of it. */
+static bool plan_refuse(struct planner *planner)
+{
+	static const struct {
+		enum feature feature;
+		const char *what;
+		const char *advice;
+	} needed[] = {
+		{FEATURE_ROOT, "permission", "run it as root (sudo)"},
+		{FEATURE_BTF, "kernel types", "run a kernel with CONFIG_DEBUG_INFO_BTF"},
+		{FEATURE_RINGBUF, "BPF ring buffer", "run a newer kernel"},
+		{FEATURE_STATE_TRACEPOINT, "tracepoint sock:inet_sock_set_state",
+		 "run a kernel with CONFIG_TRACEPOINTS"},
+	};
+	const struct features *features = planner->features;
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (!features->has[needed[i].feature]) {
+			snprintf(planner->plan.refusal, sizeof(planner->plan.refusal),
+				 "cannot trace: no %s (%s); %s", needed[i].what,
+				 features->reason[needed[i].feature], needed[i].advice);
+			return true;
+		}
+	return false;
+}
+
+static void plan_refuse_packets(struct planner *planner, const struct plan_request *request)
+{
+	struct plan *plan = &planner->plan;
+	const struct plan_row *in = &plan->rows[FACT_SEGMENTS_IN];
+	const struct plan_row *out = &plan->rows[FACT_SEGMENTS_OUT];
+	const char *why = in->rejected[0] ? in->rejected : out->rejected;
+
+	if (plan->packets || request->packets == PACKETS_NONE)
+		return;
+	if (request->packets_asked)
+		snprintf(plan->refusal, sizeof(plan->refusal),
+			 "cannot read segments with --packets %s: %s; leave the option out",
+			 request->packets == PACKETS_XDP ? "xdp" : "tc", why);
+	else
+		snprintf(plan->notice, sizeof(plan->notice),
+			 "segments will not be seen, states only: %s", why);
+}
+
+struct plan plan_make(const struct features *features, const struct plan_request *request)
+{
+	struct planner planner = {.features = features};
+
+	plan_states(&planner);
+	plan_owners(&planner);
+	plan_packets(&planner, request);
+	plan_resets(&planner);
+	if (!plan_refuse(&planner))
+		plan_refuse_packets(&planner, request);
+	return planner.plan;
+}
+
+const char *plan_fact_name(enum plan_fact fact)
+{
+	static const char *const names[PLAN_FACTS] = {
+		[FACT_STATES] = "states of sockets",
+		[FACT_IDENTITY] = "which socket is which",
+		[FACT_OWNER_CONNECT] = "owner, connecting",
+		[FACT_OWNER_ACCEPT] = "owner, accepting",
+		[FACT_OWNER_OLDER] = "owner, older than the tracer",
+		[FACT_RESET_SENT] = "RST sent",
+		[FACT_RESET_RECEIVED] = "RST received",
+		[FACT_RETRANSMIT] = "FIN sent again",
+		[FACT_CLEANUP] = "end of a socket",
+		[FACT_FIN_WAIT2_END] = "end of an orphaned FIN_WAIT2",
+		[FACT_SEGMENTS_IN] = "segments received",
+		[FACT_SEGMENTS_OUT] = "segments sent",
+	};
+
+	return names[fact];
+}
+
+static void explain_cell(struct buffer *out, const char *text, size_t width)
+{
+	size_t length = strlen(text);
+
+	buffer_add_string(out, text);
+	buffer_add_repeat(out, ' ', length < width ? width - length : 0);
+	buffer_add_string(out, "  ");
+}
+
+static const char *explain_mechanism(const struct plan_row *row)
+{
+	return row->mechanism ? row->mechanism : "-";
+}
+
+void plan_explain(const struct plan *plan, struct buffer *out)
+{
+	size_t fact_width = 0, mechanism_width = 0;
+
+	for (int fact = 0; fact < PLAN_FACTS; fact++) {
+		size_t length = strlen(plan_fact_name((enum plan_fact)fact));
+
+		fact_width = length > fact_width ? length : fact_width;
+		length = strlen(explain_mechanism(&plan->rows[fact]));
+		mechanism_width = length > mechanism_width ? length : mechanism_width;
+	}
+	explain_cell(out, "FACT", fact_width);
+	explain_cell(out, "BY", mechanism_width);
+	buffer_add_string(out, "NOT\n");
+	for (int fact = 0; fact < PLAN_FACTS; fact++) {
+		const struct plan_row *row = &plan->rows[fact];
+
+		explain_cell(out, plan_fact_name((enum plan_fact)fact), fact_width);
+		if (row->rejected[0]) {
+			explain_cell(out, explain_mechanism(row), mechanism_width);
+			buffer_add_string(out, row->rejected);
+		} else {
+			buffer_add_string(out, explain_mechanism(row));
+		}
+		buffer_add_char(out, '\n');
+	}
+	if (plan->notice[0]) {
+		buffer_add_string(out, plan->notice);
+		buffer_add_char(out, '\n');
+	}
+	if (plan->refusal[0]) {
+		buffer_add_string(out, plan->refusal);
+		buffer_add_char(out, '\n');
+	}
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What every format says alike: the names of a report's values and the numbers derived from them.
+ * Pure functions of a report; it knows no format.
+ */
+#ifndef TCPCLOSE_OUTPUT_FACTS_H
+#define TCPCLOSE_OUTPUT_FACTS_H
+
+#include "output/output.h"
+
+#define CGROUP_PATH_LIMIT 4096
+
+static inline const struct connection_end *local_end(const struct teardown_report *report)
+{
+	return &report->connection->ends[report->local];
+}
+
+static inline const struct connection_end *remote_end(const struct teardown_report *report)
+{
+	return &report->connection->ends[!report->local];
+}
+
+/* NULL: not known, or nothing to say. */
+const char *owner_how_name(unsigned int how);
+const char *role_name(unsigned int role);
+const char *close_how_name(enum close_how how);
+const char *record_kind_name(unsigned int kind); /* of those that can be lost */
+const char *incomplete_name(unsigned int bit); /* of 1 << bit */
+const char *lookup_cgroup(const struct output *output, uint64_t cgroup);
+const char *lookup_reset_reason(const struct output *output, const struct verdict *verdict);
+const char *socket_error_name(const struct connection_end *end);
+
+/* FIN,ACK: in the order of the bits, as Wireshark does. */
+void add_flags(struct buffer *out, unsigned int flags);
+
+/* ns since the report's first event. */
+uint64_t report_offset(const struct teardown_report *report, uint64_t time);
+
+bool end_is_ipv4(const struct connection_end *end);
+/* It was in that state at some time that the report tells of. */
+bool end_was_in(const struct connection_end *end, unsigned int state);
+/* Its entering that state was seen. */
+bool end_entered(const struct connection_end *end, unsigned int state);
+/* By the wire's account or the kernel's, whichever saw more. */
+uint32_t fin_retransmissions(const struct connection_view *connection, unsigned int sender);
+
+/* Each false when it is not known. */
+bool segment_seq_rel(const struct connection_view *connection, const struct segment *segment,
+		     uint32_t *seq);
+bool segment_ack_rel(const struct connection_view *connection, const struct segment *segment,
+		     uint32_t *ack);
+bool segment_window(const struct connection_view *connection, const struct segment *segment,
+		    uint32_t *window);
+
+#endif

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "base/container.h"
+#include "output/facts.h"
+
+/* ,"name":number - the name with its comma and quotes is one constant. */
+#define ADD_UNSIGNED(out, name, number) \
+	(buffer_add_literal(out, ",\"" name "\":"), buffer_add_unsigned(out, number))
+#define ADD_BOOL(out, name, value) \
+	((value) ? buffer_add_literal(out, ",\"" name "\":true") \
+		 : buffer_add_literal(out, ",\"" name "\":false"))
+
+/* A name of ours, which needs no escaping. */
+static void add_name(struct buffer *out, const char *name)
+{
+	buffer_add_char(out, '"');
+	buffer_add_string(out, name);
+	buffer_add_char(out, '"');
+}
+
+static void add_end(struct buffer *out, const struct connection_end *end)
+{
+	buffer_add_literal(out, "{\"addr\":\"");
+	buffer_add_address(out, end->address);
+	buffer_add_literal(out, "\",\"port\":");
+	buffer_add_unsigned(out, end->port);
+	if (end->has_socket && end->socket.netns)
+		ADD_UNSIGNED(out, "netns", end->socket.netns);
+	buffer_add_char(out, '}');
+}
+
+static void add_identity(struct output *output, const struct teardown_report *report)
+{
+	const struct connection_view *connection = report->connection;
+	const struct connection_end *local = local_end(report);
+	struct buffer *out = &output->out;
+
+	buffer_add_literal(out, "{\"type\":\"teardown\",\"schema\":1,\"connection\":\"");
+	buffer_add_hex(out, connection->id[0], 16);
+	buffer_add_hex(out, connection->id[1], 16);
+	buffer_add_literal(out, "\",\"ts\":\"");
+	buffer_add_timestamp(out, (int64_t)report->time + output->options.wall_offset);
+	if (end_is_ipv4(local))
+		buffer_add_literal(out, "\",\"family\":4,\"local\":");
+	else
+		buffer_add_literal(out, "\",\"family\":6,\"local\":");
+	add_end(out, local);
+	buffer_add_literal(out, ",\"remote\":");
+	add_end(out, remote_end(report));
+}
+
+static void add_task(struct buffer *out, uint32_t pid, const char *comm)
+{
+	buffer_add_literal(out, "\"pid\":");
+	buffer_add_unsigned(out, pid);
+	if (comm[0]) {
+		buffer_add_literal(out, ",\"comm\":");
+		buffer_add_json(out, comm, RECORD_COMM_LENGTH);
+	}
+}
+
+static void add_cgroup(struct output *output, uint64_t cgroup)
+{
+	const char *path = lookup_cgroup(output, cgroup);
+	char container[CONTAINER_ID_LENGTH + 1];
+
+	if (!path)
+		return;
+	buffer_add_literal(&output->out, ",\"cgroup\":");
+	buffer_add_json(&output->out, path, CGROUP_PATH_LIMIT);
+	if (container_find(path, container)) {
+		buffer_add_literal(&output->out, ",\"container\":");
+		add_name(&output->out, container);
+	}
+}
+
+static void add_process(struct buffer *out, const struct socket_facts *socket)
+{
+	const struct owner *owner = &socket->owner;
+	const char *how = owner_how_name(owner->how);
+
+	if (!owner->pid)
+		return;
+	buffer_add_literal(out, ",\"process\":{");
+	add_task(out, owner->pid, owner->comm);
+	ADD_UNSIGNED(out, "uid", socket->uid);
+	if (how) {
+		buffer_add_literal(out, ",\"how\":");
+		add_name(out, how);
+	}
+	buffer_add_char(out, '}');
+}
+
+static void add_close_call(struct buffer *out, const struct socket_facts *socket)
+{
+	const struct task *task = &socket->close_task;
+	const char *how = close_how_name(socket->close_how);
+
+	if (!how)
+		return;
+	buffer_add_literal(out, ",\"close_call\":{\"how\":");
+	add_name(out, how);
+	if (task->pid) {
+		buffer_add_char(out, ',');
+		add_task(out, task->pid, task->comm);
+		ADD_UNSIGNED(out, "tid", task->tid);
+	}
+	buffer_add_char(out, '}');
+}
+
+static void add_evidence(struct buffer *out, const struct verdict *verdict)
+{
+	unsigned int count = verdict->evidence_count;
+
+	if (count > VERDICT_EVIDENCE)
+		count = VERDICT_EVIDENCE;
+	buffer_add_literal(out, ",\"evidence\":[");
+	for (unsigned int i = 0; i < count; i++) {
+		unsigned int evidence = verdict->evidence[i];
+
+		if (i)
+			buffer_add_char(out, ',');
+		if (evidence & EVIDENCE_SEGMENT)
+			buffer_add_literal(out, "\"segments[");
+		else
+			buffer_add_literal(out, "\"states[");
+		buffer_add_unsigned(out, evidence & ~(unsigned int)EVIDENCE_SEGMENT);
+		buffer_add_literal(out, "]\"");
+	}
+	buffer_add_char(out, ']');
+}
+
+static void add_verdict(struct output *output, const struct teardown_report *report)
+{
+	const struct verdict *verdict = &report->verdict;
+	const char *reason = lookup_reset_reason(output, verdict);
+	struct buffer *out = &output->out;
+
+	buffer_add_literal(out, ",\"kind\":");
+	add_name(out, close_kind_info(verdict->kind)->name);
+	buffer_add_literal(out, ",\"closed_by\":");
+	add_name(out, closed_by_name(verdict->closed_by));
+	if (verdict->cause != CAUSE_NONE) {
+		buffer_add_literal(out, ",\"cause\":");
+		add_name(out, close_cause_info(verdict->cause)->name);
+	}
+	if (verdict->inferred)
+		buffer_add_literal(out, ",\"confidence\":\"inferred\"");
+	else
+		buffer_add_literal(out, ",\"confidence\":\"observed\"");
+	add_evidence(out, verdict);
+	if (verdict->half_close)
+		ADD_UNSIGNED(out, "half_close_ns", verdict->half_close_ns);
+	if (!verdict->has_reset)
+		return;
+	if (verdict->reset_sent)
+		buffer_add_literal(out, ",\"reset\":{\"dir\":\"out\"");
+	else
+		buffer_add_literal(out, ",\"reset\":{\"dir\":\"in\"");
+	if (reason) {
+		buffer_add_literal(out, ",\"reason\":");
+		buffer_add_json(out, reason, SIZE_MAX);
+	}
+	buffer_add_char(out, '}');
+}
+
+static void add_states(struct buffer *out, const struct teardown_report *report)
+{
+	const struct connection_end *local = local_end(report);
+
+	buffer_add_literal(out, ",\"states\":[");
+	for (uint32_t i = 0; i < local->state_count; i++) {
+		const struct state_change *change = &local->states[i];
+
+		if (i)
+			buffer_add_char(out, ',');
+		buffer_add_literal(out, "{\"t_ns\":");
+		buffer_add_unsigned(out, report_offset(report, change->time));
+		buffer_add_literal(out, ",\"from\":");
+		add_name(out, tcp_state_name(change->from));
+		buffer_add_literal(out, ",\"to\":");
+		add_name(out, tcp_state_name(change->to));
+		ADD_BOOL(out, "observed", change->observed);
+		buffer_add_char(out, '}');
+	}
+	buffer_add_char(out, ']');
+}
+
+static void add_sighting(struct output *output, const struct teardown_report *report,
+			 const struct sighting *sighting)
+{
+	static const char *const hooks[] = {
+		[HOOK_TC_INGRESS] = "tc-ingress",
+		[HOOK_TC_EGRESS] = "tc-egress",
+		[HOOK_XDP] = "xdp",
+	};
+	const struct output_lookup *lookup = &output->options.lookup;
+	struct buffer *out = &output->out;
+	const char *name = NULL;
+
+	if (lookup->interface_name)
+		name = lookup->interface_name(lookup->context, sighting->netns, sighting->interface);
+	buffer_add_literal(out, "{\"interface\":");
+	if (name) {
+		buffer_add_json(out, name, SIZE_MAX);
+	} else {
+		buffer_add_literal(out, "\"if");
+		buffer_add_unsigned(out, sighting->interface);
+		buffer_add_char(out, '"');
+	}
+	if (sighting->hook < sizeof(hooks) / sizeof(hooks[0])) {
+		buffer_add_literal(out, ",\"hook\":");
+		add_name(out, hooks[sighting->hook]);
+	}
+	ADD_UNSIGNED(out, "t_ns", report_offset(report, sighting->time));
+	buffer_add_char(out, '}');
+}
+
+static void add_numbers(struct buffer *out, const struct connection_view *connection,
+			const struct segment *segment)
+{
+	uint32_t number;
+
+	ADD_UNSIGNED(out, "seq", segment->seq);
+	ADD_UNSIGNED(out, "ack", segment->ack);
+	if (segment_seq_rel(connection, segment, &number))
+		ADD_UNSIGNED(out, "seq_rel", number);
+	if (segment_ack_rel(connection, segment, &number))
+		ADD_UNSIGNED(out, "ack_rel", number);
+	if (!(segment->notes & SEGMENT_LENGTH_UNKNOWN))
+		ADD_UNSIGNED(out, "len", segment->payload);
+	if (segment_window(connection, segment, &number))
+		ADD_UNSIGNED(out, "window", number);
+	else
+		ADD_UNSIGNED(out, "window_raw", segment->window);
+	ADD_UNSIGNED(out, "ttl", segment->ttl);
+	if (segment->wave)
+		ADD_UNSIGNED(out, "wave", segment->wave);
+}
+
+static void add_segment(struct output *output, const struct teardown_report *report,
+			const struct segment *segment)
+{
+	struct buffer *out = &output->out;
+	unsigned int sightings = segment->sighting_count;
+
+	if (sightings > SEGMENT_SIGHTINGS)
+		sightings = SEGMENT_SIGHTINGS;
+	buffer_add_literal(out, "{\"t_ns\":");
+	buffer_add_unsigned(out, report_offset(report, segment->time));
+	if (segment->sender == report->local)
+		buffer_add_literal(out, ",\"dir\":\"out\",\"flags\":\"");
+	else
+		buffer_add_literal(out, ",\"dir\":\"in\",\"flags\":\"");
+	add_flags(out, segment->flags);
+	buffer_add_char(out, '"');
+	add_numbers(out, report->connection, segment);
+	ADD_BOOL(out, "retransmission", segment->retransmission);
+	if (segment->acks != NO_SEGMENT) {
+		ADD_UNSIGNED(out, "acks", (uint64_t)segment->acks);
+		ADD_UNSIGNED(out, "ack_rtt_ns", segment->ack_rtt);
+	}
+	buffer_add_literal(out, ",\"seen\":[");
+	for (unsigned int i = 0; i < sightings; i++) {
+		if (i)
+			buffer_add_char(out, ',');
+		add_sighting(output, report, &segment->sightings[i]);
+	}
+	buffer_add_char(out, ']');
+	if (segment->sighting_count > sightings)
+		ADD_UNSIGNED(out, "seen_total", segment->sighting_count);
+	buffer_add_char(out, '}');
+}
+
+static void add_segments(struct output *output, const struct teardown_report *report)
+{
+	const struct connection_view *connection = report->connection;
+
+	buffer_add_literal(&output->out, ",\"segments\":[");
+	for (uint32_t i = 0; i < connection->segment_count; i++) {
+		if (i)
+			buffer_add_char(&output->out, ',');
+		add_segment(output, report, &connection->segments[i]);
+	}
+	buffer_add_char(&output->out, ']');
+}
+
+static void add_durations(struct buffer *out, const struct teardown_report *report)
+{
+	bool first = true;
+
+	buffer_add_literal(out, ",\"durations_ns\":{");
+	for (unsigned int state = 0; state < TCP_STATES; state++) {
+		if (!report->durations[state])
+			continue;
+		if (!first)
+			buffer_add_char(out, ',');
+		first = false;
+		add_name(out, tcp_state_name(state));
+		buffer_add_char(out, ':');
+		buffer_add_unsigned(out, report->durations[state]);
+	}
+	buffer_add_char(out, '}');
+}
+
+static void add_close_wait(struct buffer *out, const struct teardown_report *report)
+{
+	const struct connection_end *local = local_end(report);
+	uint64_t duration = report->durations[TCP_STATE_CLOSE_WAIT];
+
+	if (!end_was_in(local, TCP_STATE_CLOSE_WAIT))
+		return;
+	if (end_entered(local, TCP_STATE_CLOSE_WAIT))
+		buffer_add_literal(out, ",\"close_wait\":{\"duration_ns\":");
+	else
+		buffer_add_literal(out, ",\"close_wait\":{\"at_least_ns\":");
+	buffer_add_unsigned(out, duration);
+	ADD_UNSIGNED(out, "unread_bytes", local->socket.unread_bytes);
+	ADD_BOOL(out, "eof_read", local->socket.eof_read);
+	buffer_add_char(out, '}');
+}
+
+/* What only a socket knows of itself. */
+static void add_socket(struct buffer *out, const struct teardown_report *report)
+{
+	const struct connection_end *local = local_end(report);
+	const struct socket_facts *socket = &local->socket;
+	const char *error = socket_error_name(local);
+
+	add_close_wait(out, report);
+	if (socket->unread_bytes && !end_was_in(local, TCP_STATE_CLOSE_WAIT))
+		ADD_UNSIGNED(out, "unread_bytes", socket->unread_bytes);
+	if (error) {
+		buffer_add_literal(out, ",\"error\":");
+		add_name(out, error);
+	}
+	ADD_UNSIGNED(out, "bytes_sent", socket->bytes_sent);
+	ADD_UNSIGNED(out, "bytes_received", socket->bytes_received);
+	if (socket->born)
+		ADD_UNSIGNED(out, "age_ns",
+			     report->time > socket->born ? report->time - socket->born : 0);
+}
+
+static void add_incomplete(struct buffer *out, const struct teardown_report *report)
+{
+	const char *name;
+	bool first = true;
+
+	ADD_BOOL(out, "complete", !report->incomplete);
+	buffer_add_literal(out, ",\"incomplete\":[");
+	for (unsigned int bit = 0; (name = incomplete_name(bit)); bit++) {
+		if (!(report->incomplete & 1u << bit))
+			continue;
+		if (!first)
+			buffer_add_char(out, ',');
+		first = false;
+		add_name(out, name);
+	}
+	buffer_add_char(out, ']');
+}
+
+static void json_begin(struct output *output)
+{
+	(void)output;
+}
+
+static void json_teardown(struct output *output, const struct teardown_report *report)
+{
+	const struct connection_end *local = local_end(report);
+	struct buffer *out = &output->out;
+
+	add_identity(output, report);
+	buffer_add_literal(out, ",\"role\":");
+	add_name(out, role_name(local->has_socket ? local->socket.role : ROLE_UNKNOWN));
+	if (local->has_socket) {
+		add_process(out, &local->socket);
+		add_cgroup(output, local->socket.cgroup);
+		add_close_call(out, &local->socket);
+	}
+	add_verdict(output, report);
+	add_states(out, report);
+	add_segments(output, report);
+	add_durations(out, report);
+	if (local->has_socket)
+		add_socket(out, report);
+	ADD_UNSIGNED(out, "fin_retransmissions",
+		     fin_retransmissions(report->connection, report->local));
+	add_incomplete(out, report);
+	buffer_add_literal(out, "}\n");
+}
+
+static void json_end(struct output *output, const struct core_stats *stats, uint64_t duration)
+{
+	struct buffer *out = &output->out;
+	bool first = true;
+
+	buffer_add_literal(out, "{\"type\":\"stats\",\"schema\":1,\"teardowns\":");
+	buffer_add_unsigned(out, stats->teardowns);
+	ADD_UNSIGNED(out, "unfinished", stats->unfinished);
+	ADD_UNSIGNED(out, "records", stats->records);
+	buffer_add_literal(out, ",\"lost\":{");
+	for (unsigned int kind = 0; kind < RECORD_KINDS; kind++) {
+		const char *name = record_kind_name(kind);
+
+		if (!name)
+			continue;
+		if (!first)
+			buffer_add_char(out, ',');
+		first = false;
+		add_name(out, name);
+		buffer_add_char(out, ':');
+		buffer_add_unsigned(out, stats->lost[kind]);
+	}
+	buffer_add_char(out, '}');
+	ADD_UNSIGNED(out, "evicted", stats->evicted);
+	ADD_UNSIGNED(out, "bad_records", stats->bad_records);
+	ADD_UNSIGNED(out, "unclaimed", stats->unclaimed);
+	ADD_UNSIGNED(out, "late_segments", stats->late_segments);
+	ADD_UNSIGNED(out, "duration_ns", duration);
+	buffer_add_literal(out, "}\n");
+}
+
+const struct output_format output_json = {
+	.name = "json",
+	.begin = json_begin,
+	.teardown = json_teardown,
+	.end = json_end,
+};

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * For formats that people read: columns, lines that wrap, amounts with units. It knows terminals
+ * as far as the width of characters, and nothing of reports.
+ */
+#ifndef TCPCLOSE_OUTPUT_TEXT_H
+#define TCPCLOSE_OUTPUT_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+
+#define TEXT_WIDTH 100
+
+/* Columns taken by what follows the offset start. */
+size_t text_width(const struct buffer *buffer, size_t start);
+/* Spaces up to width columns from start; at least one when the text is that wide already. */
+void text_pad(struct buffer *buffer, size_t start, size_t width);
+/* Moves what follows start to the right end of width columns. */
+void text_align_right(struct buffer *buffer, size_t start, size_t width);
+/* The words of text in lines of at most width columns; lines after the first are indented. The
+ * first begins in column. */
+void text_add_wrapped(struct buffer *buffer, const char *text, size_t length, size_t column,
+		      size_t indent, size_t width);
+void text_add_bytes(struct buffer *buffer, uint64_t bytes);    /* 9.8 kB */
+void text_add_duration(struct buffer *buffer, uint64_t ns);    /* 3.87 ms, 4 min 03 s */
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Who holds a socket: processes with a descriptor of it, from a scan of /proc. For sockets whose
+ * opening nobody saw. Knows sockets only as inode numbers and cookies.
+ */
+#ifndef TCPCLOSE_OWNER_HOLDERS_H
+#define TCPCLOSE_OWNER_HOLDERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HOLDER_COMM_LENGTH 16
+
+struct holder {
+	uint32_t pid;   /* of several processes the one listed first: as a rule the oldest */
+	uint32_t count; /* processes that hold it */
+	char comm[HOLDER_COMM_LENGTH]; /* terminated */
+};
+
+struct holders;
+
+/* At most limit sockets are remembered from a scan, and as many by cookie. NULL: no memory. */
+struct holders *holders_new(size_t limit);
+void holders_free(struct holders *holders);
+
+/* Scans /proc, at most once a second and for at most a fiftieth of the time. 1: scanned, 0: too
+ * soon, or a negative errno. */
+int holders_refresh(struct holders *holders, uint64_t now);
+
+/* The holder of a socket's inode as of the last scan. */
+bool holders_find(const struct holders *holders, uint64_t inode, struct holder *holder);
+
+/* Keeps the holder that inode has now under the socket's cookie: it is found by
+ * holders_find_cookie() when the descriptor is gone and later scans show nothing. */
+void holders_keep(struct holders *holders, uint64_t cookie, uint64_t inode);
+bool holders_find_cookie(const struct holders *holders, uint64_t cookie, struct holder *holder);
+
+struct holders_stats {
+	size_t processes; /* seen by the last scan */
+	size_t sockets;   /* held by them */
+	size_t dropped;   /* above the limit */
+	uint64_t scan_ns; /* how long it took */
+};
+
+struct holders_stats holders_stats(const struct holders *holders);
+
+#endif
