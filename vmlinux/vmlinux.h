@@ -239,6 +239,18 @@ struct sk_buff {
 	struct net_device *dev;
 };
 
+struct xdp_rxq_info {
+	struct net_device *dev;
+};
+
+struct xdp_buff {
+	struct xdp_rxq_info *rxq;
+};
+
+enum bpf_func_id {
+	BPF_FUNC_xdp_get_buff_len = 188, /* 5.18 */
+};
+
 #pragma clang attribute pop
 
 /* include/uapi/linux/bpf.h: the contexts of packet programs. Not relocated: the verifier

@@ -104,6 +104,13 @@ class Puppet:
         poll.register(self.socket, select.POLLRDHUP)
         poll.poll()
 
+    def disconnect(self):
+        """connect(AF_UNSPEC), which Python's own connect() cannot say."""
+        import ctypes # slow to load, and only needed here
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.connect(self.socket.fileno(), bytes(16), 16):
+            raise OSError(ctypes.get_errno(), "connect")
+
     def shutdown(self, how):
         self.socket.shutdown({"read": socket.SHUT_RD, "write": socket.SHUT_WR,
                               "both": socket.SHUT_RDWR}[how])
@@ -116,12 +123,14 @@ class Puppet:
 
 
 def ends(puppet):
-    """Local and remote end of the socket, while it has both."""
+    """Local and remote end of the socket, as far as it has them."""
+    found = {}
     try:
-        return {"local": puppet.socket.getsockname()[:2],
-                "remote": puppet.socket.getpeername()[:2]}
+        found["local"] = puppet.socket.getsockname()[:2]
+        found["remote"] = puppet.socket.getpeername()[:2]
     except (AttributeError, OSError):
-        return {}
+        pass
+    return found
 
 
 def answer(puppet, line):

@@ -318,12 +318,17 @@ static void add_ipv6(struct buffer *buffer, const uint8_t address[16])
 	}
 }
 
-void buffer_add_address(struct buffer *buffer, const uint8_t address[16])
+bool address_is_ipv4(const uint8_t address[16])
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
-	if (!memcmp(address, mapped, sizeof(mapped)))
-		add_ipv4(buffer, address + sizeof(mapped));
+	return !memcmp(address, mapped, sizeof(mapped));
+}
+
+void buffer_add_address(struct buffer *buffer, const uint8_t address[16])
+{
+	if (address_is_ipv4(address))
+		add_ipv4(buffer, address + 12);
 	else
 		add_ipv6(buffer, address);
 }

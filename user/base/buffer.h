@@ -67,7 +67,9 @@ void buffer_add_fixed(struct buffer *buffer, uint64_t number, uint64_t unit, uns
 void buffer_add_timestamp(struct buffer *buffer, int64_t realtime_ns);
 /* The hours of it, milliseconds cut: 11:05:43.123 */
 void buffer_add_clock(struct buffer *buffer, int64_t realtime_ns);
-/* An address in record form: 16 bytes, IPv4 mapped is written dotted, IPv6 by RFC 5952. */
+/* Addresses in record form: 16 bytes, IPv4 mapped (RFC 4291, 2.5.5.2). */
+bool address_is_ipv4(const uint8_t address[16]);
+/* IPv4 is written dotted, IPv6 by RFC 5952. */
 void buffer_add_address(struct buffer *buffer, const uint8_t address[16]);
 /* A string from outside for a terminal: control bytes, invalid UTF-8 and bidirectional or other
  * invisible formatting characters as \xNN. At most limit bytes are read, up to the first NUL. */

@@ -14,7 +14,8 @@ static bool is_monitor(const char *prefix, size_t length)
 	return length >= size && !memcmp(prefix + length - size, monitor, size);
 }
 
-/* A whole id in one component: abc..., docker-abc....scope, kubepods-x.slice:cri-containerd:abc... */
+/* A whole id in one component: abc..., docker-abc....scope, kubepods-x.slice:cri-containerd:abc...
+ */
 static const char *find_in_component(const char *component, size_t length)
 {
 	size_t start;

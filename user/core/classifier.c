@@ -149,8 +149,7 @@ static bool was_reset(const struct findings *found, const struct connection_end 
 }
 
 /* Who sent the first FIN or RST. */
-static enum closed_by find_closer(const struct connection_view *connection,
-				  const struct findings *found, unsigned int local,
+static enum closed_by find_closer(const struct connection_view *connection, unsigned int local,
 				  enum close_kind kind)
 {
 	const struct connection_end *end = &connection->ends[local];
@@ -162,7 +161,8 @@ static enum closed_by find_closer(const struct connection_view *connection,
 			break;
 		if (end->states[i].to == TCP_STATE_FIN_WAIT1)
 			return CLOSED_BY_LOCAL;
-		if (end->states[i].to == TCP_STATE_CLOSE_WAIT)
+		if (end->states[i].to == TCP_STATE_CLOSE_WAIT ||
+		    end->states[i].from == TCP_STATE_CLOSE_WAIT)
 			return CLOSED_BY_PEER;
 	}
 	for (uint32_t i = 0; i < connection->segment_count; i++)
@@ -175,7 +175,6 @@ static enum closed_by find_closer(const struct connection_view *connection,
 		return CLOSED_BY_LOCAL;
 	if (end->socket.reset_received)
 		return CLOSED_BY_PEER;
-	(void)found;
 	return CLOSED_BY_UNKNOWN;
 }
 
@@ -320,7 +319,7 @@ struct verdict classify(const struct connection_view *connection, unsigned int l
 	struct verdict verdict = {.kind = find_kind(&found, end)};
 
 	judge_reset(&verdict, &found, end);
-	verdict.closed_by = find_closer(connection, &found, local, verdict.kind);
+	verdict.closed_by = find_closer(connection, local, verdict.kind);
 	verdict.cause = find_cause(&verdict, &found, end);
 	verdict.inferred = is_inferred(&verdict, &found, end);
 	judge_half_close(&verdict, connection, &found);

@@ -358,12 +358,22 @@ static int fin_before(const struct connection_view *view, uint32_t before, unsig
 	return NO_SEGMENT;
 }
 
+/* The end whose FIN came before all that was seen, told by a socket found in CLOSE_WAIT; or -1. */
+static int earlier_closer(const struct connection_view *view)
+{
+	for (int end = 0; end < 2; end++)
+		if (view->ends[end].has_socket && view->ends[end].state_count &&
+		    view->ends[end].states[0].from == TCP_STATE_CLOSE_WAIT)
+			return !end;
+	return -1;
+}
+
 static void derive_segments(struct connection *connection)
 {
 	struct connection_view *view = &connection->view;
 	bool fin_seen[2] = {false, false};
 	bool acked[2] = {false, false};
-	int first = -1; /* the end whose FIN came first */
+	int first = earlier_closer(view); /* the end whose FIN came first */
 
 	view->fin_retransmissions[0] = 0;
 	view->fin_retransmissions[1] = 0;

@@ -58,10 +58,23 @@ static void move(struct chain *chain, uint64_t time, enum tcp_state to)
 	chain->state = to;
 }
 
+/* Where the end was before the first segment, as far as the other end's socket tells. */
+static enum tcp_state first_state(const struct connection_end *other)
+{
+	if (other->has_socket && other->state_count &&
+	    other->states[0].from == TCP_STATE_CLOSE_WAIT)
+		return TCP_STATE_FIN_WAIT2;
+	return TCP_STATE_ESTABLISHED;
+}
+
 uint32_t infer_states(const struct connection_view *connection, unsigned int end,
 		      struct state_change *changes, uint32_t room)
 {
-	struct chain chain = {.changes = changes, .room = room, .state = TCP_STATE_ESTABLISHED};
+	struct chain chain = {
+		.changes = changes,
+		.room = room,
+		.state = first_state(&connection->ends[!end]),
+	};
 
 	for (uint32_t i = 0; i < connection->segment_count; i++) {
 		const struct segment *segment = &connection->segments[i];

@@ -26,8 +26,8 @@ static const struct {
 	const char *name;
 	enum tcp_state state;
 } aliases[] = {
-	{"CLOSE", TCP_STATE_CLOSED},	   {"UNCONN", TCP_STATE_CLOSED},
-	{"ESTAB", TCP_STATE_ESTABLISHED},  {"SYN_RCVD", TCP_STATE_SYN_RECV},
+	{"CLOSE", TCP_STATE_CLOSED},          {"UNCONN", TCP_STATE_CLOSED},
+	{"ESTAB", TCP_STATE_ESTABLISHED},     {"SYN_RCVD", TCP_STATE_SYN_RECV},
 	{"SYN_RECEIVED", TCP_STATE_SYN_RECV},
 };
 

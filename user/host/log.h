@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LOG_FORMAT(format, first) __attribute__((format(printf, format, first)))
+#define LOG_FORMAT(string, first) __attribute__((format(printf, string, first)))
 
 /* Also show log_debug() and what libbpf says (-v). */
 void log_set_verbose(bool verbose);

@@ -123,7 +123,7 @@ static bool probe_root(struct detection *detection)
 				strcat(names, needed[i].name);
 			}
 	if (names[0])
-		return missing(detection, "not root, without %s", names);
+		return missing(detection, "%swithout %s", geteuid() ? "not root, " : "", names);
 
 	/* Capabilities in a user namespace or behind a container's seccomp filter are not enough.
 	 */

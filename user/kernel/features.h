@@ -10,22 +10,22 @@
 #include <stdint.h>
 
 enum feature {
-	FEATURE_ROOT,		 /* may load tracing and networking programs */
-	FEATURE_BTF,		 /* the kernel describes its types (/sys/kernel/btf/vmlinux) */
-	FEATURE_RINGBUF,	 /* BPF ring buffer, 5.8 */
-	FEATURE_STATE_TRACEPOINT, /* sock:inet_sock_set_state, 4.16 */
-	FEATURE_SOCKET_COOKIE,	 /* bpf_get_socket_cookie() in tracing programs, 5.12 */
-	FEATURE_SEND_RESET,	 /* tcp:tcp_send_reset */
-	FEATURE_RESET_REASON,	 /* ... with a reason, 6.10 */
-	FEATURE_RECEIVE_RESET,	 /* tcp:tcp_receive_reset */
-	FEATURE_RETRANSMIT,	 /* tcp:tcp_retransmit_skb */
-	FEATURE_DESTROY,	 /* tcp:tcp_destroy_sock */
+	FEATURE_ROOT,              /* may load tracing and networking programs */
+	FEATURE_BTF,               /* the kernel describes its types (/sys/kernel/btf/vmlinux) */
+	FEATURE_RINGBUF,           /* BPF ring buffer, 5.8 */
+	FEATURE_STATE_TRACEPOINT,  /* sock:inet_sock_set_state, 4.16 */
+	FEATURE_SOCKET_COOKIE,     /* bpf_get_socket_cookie() in tracing programs, 5.12 */
+	FEATURE_SEND_RESET,        /* tcp:tcp_send_reset */
+	FEATURE_RESET_REASON,      /* ... with a reason, 6.10 */
+	FEATURE_RECEIVE_RESET,     /* tcp:tcp_receive_reset */
+	FEATURE_RETRANSMIT,        /* tcp:tcp_retransmit_skb */
+	FEATURE_DESTROY,           /* tcp:tcp_destroy_sock */
 	FEATURE_ACCEPT_TRACEPOINT, /* syscalls:sys_exit_accept4 */
-	FEATURE_TIMER_EXPIRE,	 /* timer:timer_expire_entry and the address of tw_timer_handler */
-	FEATURE_TCX,		 /* BPF links on tc, 6.6 */
-	FEATURE_CLSACT,		 /* sch_clsact with cls_bpf */
-	FEATURE_XDP,		 /* XDP by BPF link, 5.9 */
-	FEATURE_SOCK_DIAG,	 /* inet_diag for TCP */
+	FEATURE_TIMER_EXPIRE, /* timer:timer_expire_entry and the address of tw_timer_handler */
+	FEATURE_TCX,          /* BPF links on tc, 6.6 */
+	FEATURE_CLSACT,       /* sch_clsact with cls_bpf */
+	FEATURE_XDP,          /* XDP by BPF link, 5.9 */
+	FEATURE_SOCK_DIAG,    /* inet_diag for TCP */
 	FEATURES,
 };
 

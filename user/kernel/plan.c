@@ -85,9 +85,9 @@ static void plan_resets(struct planner *planner)
 
 	plan->reset_reason = try(planner, FACT_RESET_SENT, FEATURE_RESET_REASON,
 				 "tcp:tcp_send_reset, with its reason");
-	plan->send_reset = planner->features->has[FEATURE_SEND_RESET];
-	if (plan->send_reset)
-		otherwise(planner, FACT_RESET_SENT, "tcp:tcp_send_reset, without a reason");
+	plan->send_reset = try(planner, FACT_RESET_SENT, FEATURE_SEND_RESET,
+			       "tcp:tcp_send_reset, without a reason") ||
+			   plan->reset_reason;
 	otherwise(planner, FACT_RESET_SENT, wire);
 	plan->receive_reset =
 		try(planner, FACT_RESET_RECEIVED, FEATURE_RECEIVE_RESET, "tcp:tcp_receive_reset");
@@ -151,7 +151,7 @@ static bool plan_refuse(struct planner *planner)
 		const char *what;
 		const char *advice;
 	} needed[] = {
-		{FEATURE_ROOT, "permission", "run it as root (sudo)"},
+		{FEATURE_ROOT, "permission", "run it as root (sudo), a container as privileged"},
 		{FEATURE_BTF, "kernel types", "run a kernel with CONFIG_DEBUG_INFO_BTF"},
 		{FEATURE_RINGBUF, "BPF ring buffer", "run a newer kernel"},
 		{FEATURE_STATE_TRACEPOINT, "tracepoint sock:inet_sock_set_state",
@@ -159,13 +159,16 @@ static bool plan_refuse(struct planner *planner)
 	};
 	const struct features *features = planner->features;
 
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (!features->has[needed[i].feature]) {
-			snprintf(planner->plan.refusal, sizeof(planner->plan.refusal),
-				 "cannot trace: no %s (%s); %s", needed[i].what,
-				 features->reason[needed[i].feature], needed[i].advice);
-			return true;
-		}
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		const char *reason = features->reason[needed[i].feature];
+
+		if (features->has[needed[i].feature])
+			continue;
+		snprintf(planner->plan.refusal, sizeof(planner->plan.refusal),
+			 "cannot trace: no %s (%s); %s", needed[i].what, reason,
+			 strstr(reason, "--without") ? "leave that option out" : needed[i].advice);
+		return true;
+	}
 	return false;
 }
 

@@ -48,15 +48,24 @@ const char *close_how_name(enum close_how how)
 	return NAME_OF(names, how);
 }
 
+const char *close_call_text(enum close_how how)
+{
+	static const char *const names[] = {
+		[CLOSE_CALL] = "close()",
+		[CLOSE_SHUTDOWN] = "shutdown()",
+		[CLOSE_EXIT] = "exit",
+	};
+	const char *name = NAME_OF(names, how);
+
+	return name ? name : "";
+}
+
 const char *record_kind_name(unsigned int kind)
 {
 	static const char *const names[] = {
-		[RECORD_STATE] = "state",
-		[RECORD_SEGMENT] = "segment",
-		[RECORD_RESET] = "reset",
-		[RECORD_RETRANSMIT] = "retransmit",
-		[RECORD_TIME_WAIT] = "time_wait",
-		[RECORD_NAMESPACE] = "namespace",
+		[RECORD_STATE] = "state",         [RECORD_SEGMENT] = "segment",
+		[RECORD_RESET] = "reset",         [RECORD_RETRANSMIT] = "retransmit",
+		[RECORD_TIME_WAIT] = "time_wait", [RECORD_NAMESPACE] = "namespace",
 		[RECORD_OWNER] = "owner",
 	};
 
@@ -119,11 +128,34 @@ uint64_t report_offset(const struct teardown_report *report, uint64_t time)
 	return time > report->time ? time - report->time : 0;
 }
 
-bool end_is_ipv4(const struct connection_end *end)
+uint64_t report_last_time(const struct teardown_report *report)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	const struct connection_view *connection = report->connection;
+	uint64_t last = 0;
 
-	return !memcmp(end->address, mapped, sizeof(mapped));
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct connection_end *end = &connection->ends[i];
+
+		if (end->state_count && end->states[end->state_count - 1].time > last)
+			last = end->states[end->state_count - 1].time;
+	}
+	if (connection->segment_count &&
+	    connection->segments[connection->segment_count - 1].time > last)
+		last = connection->segments[connection->segment_count - 1].time;
+	return last;
+}
+
+struct flow end_flow(const struct connection_view *connection, unsigned int index)
+{
+	const struct connection_end *end = &connection->ends[index];
+	const struct connection_end *other = &connection->ends[!index];
+	struct flow flow = {.local_port = end->port, .remote_port = other->port};
+
+	if (end->has_socket)
+		return end->socket.flow;
+	memcpy(flow.local, end->address, sizeof(flow.local));
+	memcpy(flow.remote, other->address, sizeof(flow.remote));
+	return flow;
 }
 
 bool end_was_in(const struct connection_end *end, unsigned int state)

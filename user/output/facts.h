@@ -24,8 +24,9 @@ static inline const struct connection_end *remote_end(const struct teardown_repo
 const char *owner_how_name(unsigned int how);
 const char *role_name(unsigned int role);
 const char *close_how_name(enum close_how how);
+const char *close_call_text(enum close_how how); /* close(); empty: not known */
 const char *record_kind_name(unsigned int kind); /* of those that can be lost */
-const char *incomplete_name(unsigned int bit); /* of 1 << bit */
+const char *incomplete_name(unsigned int bit);   /* of 1 << bit */
 const char *lookup_cgroup(const struct output *output, uint64_t cgroup);
 const char *lookup_reset_reason(const struct output *output, const struct verdict *verdict);
 const char *socket_error_name(const struct connection_end *end);
@@ -35,8 +36,11 @@ void add_flags(struct buffer *out, unsigned int flags);
 
 /* ns since the report's first event. */
 uint64_t report_offset(const struct teardown_report *report, uint64_t time);
+/* Of the last event of either end. */
+uint64_t report_last_time(const struct teardown_report *report);
 
-bool end_is_ipv4(const struct connection_end *end);
+/* Addresses and ports as that end sees them: behind NAT the ends do not agree. */
+struct flow end_flow(const struct connection_view *connection, unsigned int index);
 /* It was in that state at some time that the report tells of. */
 bool end_was_in(const struct connection_end *end, unsigned int state);
 /* Its entering that state was seen. */

@@ -3,10 +3,10 @@
 #include "output/facts.h"
 
 /* ,"name":number - the name with its comma and quotes is one constant. */
-#define ADD_UNSIGNED(out, name, number) \
+#define ADD_UNSIGNED(out, name, number)                                                            \
 	(buffer_add_literal(out, ",\"" name "\":"), buffer_add_unsigned(out, number))
-#define ADD_BOOL(out, name, value) \
-	((value) ? buffer_add_literal(out, ",\"" name "\":true") \
+#define ADD_BOOL(out, name, value)                                                                 \
+	((value) ? buffer_add_literal(out, ",\"" name "\":true")                                   \
 		 : buffer_add_literal(out, ",\"" name "\":false"))
 
 /* A name of ours, which needs no escaping. */
@@ -17,12 +17,13 @@ static void add_name(struct buffer *out, const char *name)
 	buffer_add_char(out, '"');
 }
 
-static void add_end(struct buffer *out, const struct connection_end *end)
+static void add_end(struct buffer *out, const uint8_t address[16], unsigned int port,
+		    const struct connection_end *end)
 {
 	buffer_add_literal(out, "{\"addr\":\"");
-	buffer_add_address(out, end->address);
+	buffer_add_address(out, address);
 	buffer_add_literal(out, "\",\"port\":");
-	buffer_add_unsigned(out, end->port);
+	buffer_add_unsigned(out, port);
 	if (end->has_socket && end->socket.netns)
 		ADD_UNSIGNED(out, "netns", end->socket.netns);
 	buffer_add_char(out, '}');
@@ -30,22 +31,22 @@ static void add_end(struct buffer *out, const struct connection_end *end)
 
 static void add_identity(struct output *output, const struct teardown_report *report)
 {
-	const struct connection_view *connection = report->connection;
-	const struct connection_end *local = local_end(report);
+	struct flow flow = end_flow(report->connection, report->local);
+	const uint64_t *id = report->connection->id;
 	struct buffer *out = &output->out;
 
 	buffer_add_literal(out, "{\"type\":\"teardown\",\"schema\":1,\"connection\":\"");
-	buffer_add_hex(out, connection->id[0], 16);
-	buffer_add_hex(out, connection->id[1], 16);
+	buffer_add_hex(out, id[0], 16);
+	buffer_add_hex(out, id[1], 16);
 	buffer_add_literal(out, "\",\"ts\":\"");
 	buffer_add_timestamp(out, (int64_t)report->time + output->options.wall_offset);
-	if (end_is_ipv4(local))
+	if (address_is_ipv4(flow.local))
 		buffer_add_literal(out, "\",\"family\":4,\"local\":");
 	else
 		buffer_add_literal(out, "\",\"family\":6,\"local\":");
-	add_end(out, local);
+	add_end(out, flow.local, flow.local_port, local_end(report));
 	buffer_add_literal(out, ",\"remote\":");
-	add_end(out, remote_end(report));
+	add_end(out, flow.remote, flow.remote_port, remote_end(report));
 }
 
 static void add_task(struct buffer *out, uint32_t pid, const char *comm)
@@ -148,7 +149,7 @@ static void add_verdict(struct output *output, const struct teardown_report *rep
 	else
 		buffer_add_literal(out, ",\"confidence\":\"observed\"");
 	add_evidence(out, verdict);
-	if (verdict->half_close)
+	if (verdict->half_close && verdict->half_close_ns)
 		ADD_UNSIGNED(out, "half_close_ns", verdict->half_close_ns);
 	if (!verdict->has_reset)
 		return;
@@ -198,7 +199,8 @@ static void add_sighting(struct output *output, const struct teardown_report *re
 	const char *name = NULL;
 
 	if (lookup->interface_name)
-		name = lookup->interface_name(lookup->context, sighting->netns, sighting->interface);
+		name = lookup->interface_name(lookup->context, sighting->netns,
+					      sighting->interface);
 	buffer_add_literal(out, "{\"interface\":");
 	if (name) {
 		buffer_add_json(out, name, SIZE_MAX);

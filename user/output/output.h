@@ -22,7 +22,7 @@ struct output_lookup {
 
 struct output_options {
 	int64_t wall_offset; /* realtime = boot clock + this, ns */
-	bool raw_seq;	     /* absolute sequence numbers in text */
+	bool raw_seq;        /* absolute sequence numbers in text */
 	bool color;
 	struct output_lookup lookup;
 };
@@ -31,6 +31,9 @@ struct output {
 	const struct output_format *format;
 	struct output_options options;
 	struct buffer out; /* the session drains it */
+	/* What a format remembers of the lines before; all 0 at first. */
+	uint64_t shown[3];      /* text: connection and rows of the last ladder of two sockets */
+	uint32_t address_width; /* table: of the widest address so far */
 };
 
 struct output_format {

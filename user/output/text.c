@@ -7,7 +7,8 @@
 
 size_t text_width(const struct buffer *buffer, size_t start)
 {
-	return start < buffer->length ? utf8_width(buffer->data + start, buffer->length - start) : 0;
+	return start < buffer->length ? utf8_width(buffer->data + start, buffer->length - start)
+				      : 0;
 }
 
 void text_pad(struct buffer *buffer, size_t start, size_t width)
@@ -118,4 +119,25 @@ void text_add_duration(struct buffer *buffer, uint64_t ns)
 		add_amount(buffer, ns, 1000);
 		buffer_add_literal(buffer, " µs");
 	}
+}
+
+void text_add_endpoint(struct buffer *buffer, const uint8_t address[16], unsigned int port)
+{
+	bool ipv6 = !address_is_ipv4(address);
+
+	if (ipv6)
+		buffer_add_char(buffer, '[');
+	buffer_add_address(buffer, address);
+	if (ipv6)
+		buffer_add_char(buffer, ']');
+	buffer_add_char(buffer, ':');
+	buffer_add_unsigned(buffer, port);
+}
+
+void text_add_process(struct buffer *buffer, uint32_t pid, const char *comm, size_t limit)
+{
+	buffer_add_escaped(buffer, comm, limit);
+	buffer_add_char(buffer, '[');
+	buffer_add_unsigned(buffer, pid);
+	buffer_add_char(buffer, ']');
 }

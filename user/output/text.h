@@ -23,7 +23,11 @@ void text_align_right(struct buffer *buffer, size_t start, size_t width);
  * first begins in column. */
 void text_add_wrapped(struct buffer *buffer, const char *text, size_t length, size_t column,
 		      size_t indent, size_t width);
-void text_add_bytes(struct buffer *buffer, uint64_t bytes);    /* 9.8 kB */
-void text_add_duration(struct buffer *buffer, uint64_t ns);    /* 3.87 ms, 4 min 03 s */
+void text_add_bytes(struct buffer *buffer, uint64_t bytes); /* 9.8 kB */
+void text_add_duration(struct buffer *buffer, uint64_t ns); /* 3.87 ms, 4 min 03 s */
+/* 10.0.0.9:80, [2001:db8::9]:80 */
+void text_add_endpoint(struct buffer *buffer, const uint8_t address[16], unsigned int port);
+/* nginx[812]; at most limit bytes of the name are read. */
+void text_add_process(struct buffer *buffer, uint32_t pid, const char *comm, size_t limit);
 
 #endif

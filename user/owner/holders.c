@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "owner/holders.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/map.h"
 #include "host/clock.h"
+#include "host/proc.h"
 
 #define SECOND UINT64_C(1000000000)
 #define SCAN_SHARE 50
@@ -169,24 +168,6 @@ static uint64_t socket_inode(const char *link, ssize_t length)
 	return inode;
 }
 
-/* Calls back for each name in a directory that is a number. */
-static int each_number(int directory, void (*found)(void *context, int directory, const char *name),
-		       void *context)
-{
-	_Alignas(struct dirent64) char names[16384];
-	ssize_t length;
-
-	while ((length = getdents64(directory, names, sizeof(names))) > 0)
-		for (ssize_t at = 0; at < length;) {
-			const struct dirent64 *entry = (const void *)(names + at);
-
-			if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9')
-				found(context, directory, entry->d_name);
-			at += entry->d_reclen;
-		}
-	return length < 0 ? -errno : 0;
-}
-
 struct scan {
 	struct holders *holders;
 	struct scanned process;
@@ -215,7 +196,7 @@ static void scan_process(void *context, int proc, const char *name)
 		return;
 	scan->process = (struct scanned){.proc = proc, .pid = (uint32_t)strtoul(name, NULL, 10)};
 	scan->holders->stats.processes++;
-	each_number(directory, scan_descriptor, scan);
+	proc_each_number(directory, scan_descriptor, scan);
 	close(directory);
 }
 
@@ -232,7 +213,7 @@ int holders_refresh(struct holders *holders, uint64_t now)
 		return -errno;
 	table_clear(&holders->by_inode);
 	holders->stats = (struct holders_stats){};
-	error = each_number(proc, scan_process, &scan);
+	error = proc_each_number(proc, scan_process, &scan);
 	close(proc);
 	holders->stats.sockets = holders->by_inode.count;
 	holders->stats.scan_ns = clock_boot() - start;

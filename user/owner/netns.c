@@ -39,7 +39,8 @@ static bool is_number(const char *text)
 
 int netns_find(const char *text, uint32_t *inode, char *reason, size_t size)
 {
-	static const char *const forms[] = {"/proc/%s/ns/net", "/run/netns/%s", "/var/run/netns/%s"};
+	static const char *const forms[] = {"/proc/%s/ns/net", "/run/netns/%s",
+					    "/var/run/netns/%s"};
 	size_t first = is_number(text) ? 0 : 1;
 	int error = -ENOENT;
 	char path[256];

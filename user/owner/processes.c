@@ -9,7 +9,8 @@
 #define SLOTS 1024
 #define REMEMBER_NS UINT64_C(1000000000)
 
-/* One name for each value of pid modulo SLOTS: neighbours, as servers start them, do not collide. */
+/* One name for each value of pid modulo SLOTS: neighbours, as servers start them, do not collide.
+ */
 struct slot {
 	uint32_t pid; /* 0: free */
 	char comm[16];

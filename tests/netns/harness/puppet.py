@@ -44,8 +44,8 @@ class Puppet:
         reply = json.loads(line)
         if "error" in reply:
             raise PuppetError(reply["error"])
-        if "local" in reply:
-            self.local, self.remote = reply["local"], reply["remote"]
+        self.local = reply.get("local", self.local)
+        self.remote = reply.get("remote", self.remote)
         return reply.get("value")
 
     def __getattr__(self, verb):

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What of a segment is told: every FIN, every RST, the first acknowledgement of each FIN, and
+ * nothing else. The same for all hooks.
+ */
+#ifndef TCPCLOSE_PACKET_CLOSING_BPF_H
+#define TCPCLOSE_PACKET_CLOSING_BPF_H
+
+#include "emit.bpf.h"
+#include "filter.bpf.h"
+#include "fin_acks.bpf.h"
+#include "fragments.bpf.h"
+
+/* The quick question: may this be of interest at all? */
+static __always_inline bool closing_may_be(const struct wire_tcp *tcp)
+{
+	return tcp->flags & (SEGMENT_FIN | SEGMENT_RST) || fin_acks_may_have(tcp->ack);
+}
+
+static __always_inline void closing_send(const struct tcp_segment *segment, const void *context,
+					 __u32 hook, __u8 notes)
+{
+	struct segment_record *record = emit_reserve(RECORD_SEGMENT, sizeof(*record));
+	struct place place;
+
+	if (!record)
+		return;
+	place_find(&place, context, hook);
+	record->header.netns = place.netns;
+	record->header.flow = segment->flow;
+	record->interface = place.interface;
+	record->seq = segment->seq;
+	record->ack = segment->ack;
+	record->payload = segment->payload;
+	record->window = segment->window;
+	record->ip_id = segment->ip_id;
+	record->flags = segment->flags;
+	record->ttl = segment->ttl;
+	record->hook = hook;
+	record->notes = notes;
+	emit_submit(record);
+}
+
+/* A RST closes by itself, whatever else its flags say. The acknowledgement of a FIN that was let
+ * through needs no filter: its flow is the FIN's, and filters take both directions alike. */
+static __always_inline void closing_whole(const struct tcp_segment *segment, const void *context,
+					  __u32 hook)
+{
+	__u8 notes = 0;
+
+	if (segment->flags & SEGMENT_ACK && fin_acks_take(segment, context, hook))
+		notes = SEGMENT_ACKS_FIN;
+	if (segment->flags & SEGMENT_FIN) {
+		__u32 end = segment->seq + segment->payload + 1;
+
+		if (!filter_segment_flow(&segment->flow))
+			return;
+		if (segment->flags & SEGMENT_SYN)
+			end++;
+		fin_acks_arm(&segment->flow, PARSE_BE32(end));
+	} else if (!notes) {
+		return;
+	}
+	closing_send(segment, context, hook, notes);
+}
+
+static __always_inline void closing_reset(const struct tcp_segment *segment, const void *context,
+					  __u32 hook, __u8 notes)
+{
+	if (filter_segment_flow(&segment->flow))
+		closing_send(segment, context, hook, notes);
+}
+
+/* What parse_segment() found, at a hook. */
+static __always_inline void closing_take(struct tcp_segment *segment, enum parse_answer answer,
+					 const void *context, __u32 hook)
+{
+	if (answer == PARSE_OTHER || answer == PARSE_SHORT)
+		return;
+	if (answer == PARSE_SEGMENT && segment->flags & SEGMENT_RST) {
+		closing_reset(segment, context, hook, 0);
+		return;
+	}
+	/* A RST needs no length to be understood, so it is not kept waiting. */
+	if (answer == PARSE_FIRST_FRAGMENT && segment->flags & SEGMENT_RST) {
+		closing_reset(segment, context, hook, SEGMENT_LENGTH_UNKNOWN);
+		return;
+	}
+	if (answer != PARSE_SEGMENT && !fragment_join(segment, context, hook))
+		return;
+	closing_whole(segment, context, hook);
+}
+
+#endif

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Plays a scenario: turns a readable script of records into real ones, feeds them to the core and
+ * prints what an output makes of the reports. `play json|text SCRIPT`. The script:
+ *
+ *   end NAME ADDRESS:PORT isn N [peer NAME] [netns N] [id N] [role client|server] [sent N]
+ *       [received N] [owner HOW PID COMM] [born MS] [cgroup N]
+ *   MS state NAME FROM TO [context WORD,...] [error ERRNO] [task PID COMM] [unread N] [old]
+ *   MS segment NAME FLAGS seq R ack R [len N] [on IF/HOOK[/NETNS]] [ttl N] [ipid N] [as NAME NAME]
+ *   MS reset NAME sent|received [reason N]
+ *   MS retransmit NAME | MS expired NAME | MS owner NAME PID COMM | MS lost KIND N
+ *   MS advance | MS end
+ *   wire            there are no sockets: report connections
+ *   limit connections N | limit segments N
+ *
+ * Sequence numbers are relative to the ends' initial ones; a state's counters follow from `sent`,
+ * `received` and the states passed. `as A B` gives a segment the addresses of two other ends (NAT).
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/correlator.h"
+#include "output/output.h"
+
+#define ENDS 16
+#define WORDS 40
+#define START 1000000000000ull /* boot clock at 0 ms */
+
+struct end {
+	char name[32];
+	struct end *peer;
+	uint8_t address[16];
+	uint16_t port;
+	uint32_t isn, netns;
+	uint64_t id, sent, received, born, cgroup;
+	uint8_t role;
+	struct owner owner;
+	bool fin_sent, fin_received;
+};
+
+struct play {
+	struct end ends[ENDS];
+	unsigned int end_count;
+	struct correlator_settings settings;
+	struct correlator *correlator;
+	struct output output;
+	unsigned int line;
+	char *words[WORDS + 1];
+	unsigned int word_count, at;
+};
+
+static void fail(const struct play *play, const char *what)
+{
+	fprintf(stderr, "line %u: %s\n", play->line, what);
+	exit(2);
+}
+
+static const char *word(struct play *play)
+{
+	if (play->at == play->word_count)
+		fail(play, "a word is missing");
+	return play->words[play->at++];
+}
+
+static bool have(struct play *play, const char *name)
+{
+	if (play->at == play->word_count || strcmp(play->words[play->at], name) != 0)
+		return false;
+	play->at++;
+	return true;
+}
+
+static uint64_t number(struct play *play)
+{
+	char *end;
+	uint64_t value = strtoull(word(play), &end, 0);
+
+	if (*end)
+		fail(play, "not a number");
+	return value;
+}
+
+static struct end *find_end(struct play *play, const char *name)
+{
+	for (unsigned int i = 0; i < play->end_count; i++)
+		if (strcmp(play->ends[i].name, name) == 0)
+			return &play->ends[i];
+	fail(play, "no such end");
+	return NULL;
+}
+
+static void parse_address(struct play *play, struct end *end, char *text)
+{
+	char *colon = strrchr(text, ':');
+
+	if (!colon)
+		fail(play, "not ADDRESS:PORT");
+	*colon = '\0';
+	end->port = (uint16_t)atoi(colon + 1);
+	if (inet_pton(AF_INET6, text, end->address) == 1)
+		return;
+	end->address[10] = end->address[11] = 0xff;
+	if (inet_pton(AF_INET, text, end->address + 12) != 1)
+		fail(play, "not an address");
+}
+
+static struct owner parse_owner(struct play *play, uint8_t how)
+{
+	struct owner owner = {.how = how, .pid = (uint32_t)number(play)};
+
+	strncpy(owner.comm, word(play), sizeof(owner.comm));
+	return owner;
+}
+
+static uint8_t parse_how(struct play *play)
+{
+	static const char *const names[] = {"unknown", "connect", "accept", "close", "holder"};
+	const char *name = word(play);
+
+	for (uint8_t how = 0; how < 5; how++)
+		if (strcmp(names[how], name) == 0)
+			return how;
+	fail(play, "not a way to own a socket");
+	return 0;
+}
+
+static void declare_end(struct play *play)
+{
+	struct end *end = &play->ends[play->end_count];
+
+	if (play->end_count == ENDS)
+		fail(play, "too many ends");
+	snprintf(end->name, sizeof(end->name), "%s", word(play));
+	parse_address(play, end, (char *)word(play));
+	end->id = ++play->end_count;
+	end->netns = 1;
+	while (play->at < play->word_count) {
+		if (have(play, "isn"))
+			end->isn = (uint32_t)number(play);
+		else if (have(play, "peer")) {
+			end->peer = find_end(play, word(play));
+			end->peer->peer = end;
+		} else if (have(play, "netns"))
+			end->netns = (uint32_t)number(play);
+		else if (have(play, "id"))
+			end->id = number(play);
+		else if (have(play, "sent"))
+			end->sent = number(play);
+		else if (have(play, "received"))
+			end->received = number(play);
+		else if (have(play, "cgroup"))
+			end->cgroup = number(play);
+		else if (have(play, "born"))
+			end->born = START - number(play) * 1000000;
+		else if (have(play, "role"))
+			end->role = strcmp(word(play), "client") == 0 ? ROLE_CLIENT : ROLE_SERVER;
+		else if (have(play, "owner"))
+			end->owner = parse_owner(play, parse_how(play));
+		else
+			fail(play, "not a word of an end");
+	}
+}
+
+static void feed(struct play *play, void *record, uint16_t kind, size_t size, uint64_t time)
+{
+	struct record *header = record;
+
+	header->kind = kind;
+	header->length = (uint16_t)size;
+	header->time = time;
+	correlator_feed(play->correlator, header, size);
+}
+
+static void set_flow(struct flow *flow, const struct end *from, const struct end *to)
+{
+	memcpy(flow->local, from->address, sizeof(flow->local));
+	memcpy(flow->remote, to->address, sizeof(flow->remote));
+	flow->local_port = from->port;
+	flow->remote_port = to->port;
+}
+
+static void socket_header(struct record *header, const struct end *end)
+{
+	header->netns = end->netns;
+	set_flow(&header->flow, end, end->peer);
+}
+
+static uint16_t parse_context(struct play *play)
+{
+	static const struct {
+		const char *name;
+		uint16_t bit;
+	} words[] = {{"call", CONTEXT_CALL},	     {"exiting", CONTEXT_EXITING},
+		     {"last-ref", CONTEXT_LAST_REF}, {"kthread", CONTEXT_KTHREAD},
+		     {"orphan", CONTEXT_ORPHAN},     {"fin-seen", CONTEXT_FIN_SEEN},
+		     {"no-socket", CONTEXT_NO_SOCKET}, {"linger-0", CONTEXT_LINGER_0},
+		     {"snapshot", CONTEXT_SNAPSHOT}};
+	char *list = (char *)word(play), *name;
+	uint16_t context = 0;
+
+	while ((name = strsep(&list, ","))) {
+		unsigned int i = 0;
+
+		while (i < sizeof(words) / sizeof(*words) && strcmp(words[i].name, name) != 0)
+			i++;
+		if (i == sizeof(words) / sizeof(*words))
+			fail(play, "not a context");
+		context |= words[i].bit;
+	}
+	return context;
+}
+
+static uint16_t parse_error(struct play *play)
+{
+	static const struct {
+		const char *name;
+		uint16_t number;
+	} errors[] = {{"ECONNRESET", ECONNRESET}, {"ETIMEDOUT", ETIMEDOUT}, {"EPIPE", EPIPE},
+		      {"ECONNABORTED", ECONNABORTED}};
+	const char *name = word(play);
+
+	for (unsigned int i = 0; i < sizeof(errors) / sizeof(*errors); i++)
+		if (strcmp(errors[i].name, name) == 0)
+			return errors[i].number;
+	fail(play, "not an errno");
+	return 0;
+}
+
+/* The counters of the socket as they are when the change is told. */
+static void fill_counters(struct state_record *record, struct end *end, uint32_t unread)
+{
+	bool client = end->role == ROLE_CLIENT;
+	bool fin_acked = record->from == TCP_STATE_FIN_WAIT2;
+
+	if (record->to == TCP_STATE_CLOSE_WAIT || record->to == TCP_STATE_CLOSING ||
+	    record->context & CONTEXT_FIN_SEEN)
+		end->fin_received = true;
+	if (record->context & CONTEXT_SNAPSHOT)
+		return;
+	record->bytes_sent = end->sent;
+	record->bytes_received = end->received + end->fin_received;
+	record->bytes_acked = end->sent + client + fin_acked;
+	record->snd_una = end->isn + 1 + (uint32_t)end->sent + fin_acked;
+	record->snd_nxt = end->isn + 1 + (uint32_t)end->sent + end->fin_sent;
+	record->write_seq = record->snd_nxt;
+	record->rcv_nxt = end->peer->isn + 1 + (uint32_t)record->bytes_received;
+	record->copied_seq = record->rcv_nxt - unread;
+	if (record->to == TCP_STATE_FIN_WAIT1 || record->to == TCP_STATE_LAST_ACK)
+		end->fin_sent = true;
+}
+
+static void play_state(struct play *play, uint64_t time)
+{
+	struct end *end = find_end(play, word(play));
+	struct state_record record = {
+		.socket = end->id,
+		.cgroup = end->cgroup,
+		.born = end->born,
+		.role = end->role,
+		.owner = end->owner,
+		.uid = 1000,
+		.snd_wscale = 7,
+		.rcv_wscale = 8,
+	};
+	uint32_t unread = 0;
+
+	socket_header(&record.header, end);
+	record.from = (uint8_t)tcp_state_parse(word(play));
+	record.to = (uint8_t)tcp_state_parse(word(play));
+	while (play->at < play->word_count) {
+		if (have(play, "context"))
+			record.context = parse_context(play);
+		else if (have(play, "error"))
+			record.error = parse_error(play);
+		else if (have(play, "unread"))
+			unread = (uint32_t)number(play);
+		else if (have(play, "task")) {
+			record.task.pid = record.task.tid = (uint32_t)number(play);
+			strncpy(record.task.comm, word(play), sizeof(record.task.comm));
+		} else
+			fail(play, "not a word of a state");
+	}
+	fill_counters(&record, end, unread);
+	feed(play, &record, RECORD_STATE, sizeof(record), time);
+}
+
+static uint8_t parse_flags(struct play *play)
+{
+	static const char *const names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
+	char *list = (char *)word(play), *name;
+	uint8_t flags = 0;
+
+	while ((name = strsep(&list, ",")))
+		for (unsigned int bit = 0; bit < 8; bit++)
+			if (strcmp(names[bit], name) == 0)
+				flags |= (uint8_t)(1 << bit);
+	return flags;
+}
+
+/* lo/egress or eth0/ingress/2: the interface's index is the sum of its letters. */
+static void parse_place(struct play *play, struct segment_record *record)
+{
+	char *place = (char *)word(play);
+	const char *name = strsep(&place, "/"), *hook = strsep(&place, "/");
+
+	record->interface = 0;
+	for (const char *c = name; *c; c++)
+		record->interface = record->interface * 256 + (unsigned char)*c;
+	if (!hook)
+		fail(play, "not IF/HOOK");
+	record->hook = strcmp(hook, "egress") == 0 ? HOOK_TC_EGRESS
+		       : strcmp(hook, "xdp") == 0  ? HOOK_XDP
+						   : HOOK_TC_INGRESS;
+	if (place)
+		record->header.netns = (uint32_t)atoi(place);
+}
+
+static void play_segment(struct play *play, uint64_t time)
+{
+	struct end *end = find_end(play, word(play));
+	struct segment_record record = {.window = 502, .ttl = 64, .hook = HOOK_CAPTURE};
+
+	socket_header(&record.header, end);
+	record.flags = parse_flags(play);
+	while (play->at < play->word_count) {
+		if (have(play, "seq"))
+			record.seq = end->isn + (uint32_t)number(play);
+		else if (have(play, "ack"))
+			record.ack = end->peer->isn + (uint32_t)number(play);
+		else if (have(play, "len"))
+			record.payload = (uint32_t)number(play);
+		else if (have(play, "on"))
+			parse_place(play, &record);
+		else if (have(play, "window"))
+			record.window = (uint16_t)number(play);
+		else if (have(play, "ttl"))
+			record.ttl = (uint8_t)number(play);
+		else if (have(play, "ipid"))
+			record.ip_id = (uint16_t)number(play);
+		else if (have(play, "as")) {
+			struct end *from = find_end(play, word(play));
+
+			set_flow(&record.header.flow, from, find_end(play, word(play)));
+		} else
+			fail(play, "not a word of a segment");
+	}
+	feed(play, &record, RECORD_SEGMENT, sizeof(record), time);
+}
+
+static void play_reset(struct play *play, uint64_t time)
+{
+	struct end *end = find_end(play, word(play));
+	struct reset_record record = {.socket = end->id, .reason = RESET_REASON_NONE};
+
+	socket_header(&record.header, end);
+	record.direction = strcmp(word(play), "sent") == 0 ? RESET_SENT : RESET_RECEIVED;
+	if (have(play, "reason"))
+		record.reason = (uint32_t)number(play);
+	feed(play, &record, RECORD_RESET, sizeof(record), time);
+}
+
+static void play_event(struct play *play, uint64_t time)
+{
+	struct record header = {0};
+
+	if (have(play, "state")) {
+		play_state(play, time);
+	} else if (have(play, "segment")) {
+		play_segment(play, time);
+	} else if (have(play, "reset")) {
+		play_reset(play, time);
+	} else if (have(play, "retransmit")) {
+		struct end *end = find_end(play, word(play));
+		struct retransmit_record record = {.socket = end->id, .flags = SEGMENT_FIN};
+
+		socket_header(&record.header, end);
+		feed(play, &record, RECORD_RETRANSMIT, sizeof(record), time);
+	} else if (have(play, "expired")) {
+		struct end *end = find_end(play, word(play));
+		struct time_wait_record record = {.socket = end->id, .event = TIME_WAIT_EXPIRED};
+
+		socket_header(&record.header, end);
+		feed(play, &record, RECORD_TIME_WAIT, sizeof(record), time);
+	} else if (have(play, "owner")) {
+		struct end *end = find_end(play, word(play));
+		struct owner_record record = {.socket = end->id,
+					      .owner = parse_owner(play, OWNER_HOLDER)};
+
+		socket_header(&record.header, end);
+		feed(play, &record, RECORD_OWNER, sizeof(record), time);
+	} else if (have(play, "lost")) {
+		struct loss_record record = {.lost_kind = (uint32_t)number(play)};
+
+		record.count = number(play);
+		feed(play, &record, RECORD_LOSS, sizeof(record), time);
+	} else if (have(play, "advance")) {
+		correlator_advance(play->correlator, time);
+	} else if (have(play, "end")) {
+		feed(play, &header, RECORD_END, sizeof(header), time);
+	} else {
+		fail(play, "not an event");
+	}
+}
+
+static void report(void *context, const struct teardown_report *teardown)
+{
+	struct play *play = context;
+
+	play->output.format->teardown(&play->output, teardown);
+}
+
+static void play_limit(struct play *play)
+{
+	if (have(play, "connections"))
+		play->settings.connections = number(play);
+	else if (have(play, "segments"))
+		play->settings.segments = (uint32_t)number(play);
+	else if (have(play, "unclaimed"))
+		play->settings.unclaimed = number(play);
+	else
+		fail(play, "not a limit");
+}
+
+static void play_line(struct play *play, char *line)
+{
+	char *comment = strchr(line, '#'), *token;
+
+	if (comment)
+		*comment = '\0';
+	play->word_count = play->at = 0;
+	while ((token = strsep(&line, " \t\n")))
+		if (*token && play->word_count < WORDS)
+			play->words[play->word_count++] = token;
+	if (!play->word_count)
+		return;
+	if (have(play, "end") && play->word_count > 1) {
+		declare_end(play);
+	} else if (have(play, "wire")) {
+		play->settings.wire = true;
+	} else if (have(play, "limit")) {
+		play_limit(play);
+	} else {
+		uint64_t time = START + (uint64_t)(strtod(word(play), NULL) * 1e6 + 0.5);
+
+		if (!play->correlator)
+			play->correlator = correlator_new(&play->settings, report, play);
+		play_event(play, time);
+	}
+	if (play->at != play->word_count)
+		fail(play, "words left over");
+}
+
+static const char *interface_name(void *context, uint32_t netns, uint32_t interface)
+{
+	static char name[5];
+
+	(void)context, (void)netns;
+	name[4] = '\0';
+	for (int i = 3; i >= 0; i--, interface /= 256)
+		name[i] = (char)(interface % 256);
+	return name + strspn(name, "") + (name[0] ? 0 : name[1] ? 1 : name[2] ? 2 : 3);
+}
+
+static const char *reset_reason(void *context, uint32_t reason)
+{
+	(void)context;
+	return reason == 11 ? "TCP_ABORT_ON_CLOSE" : NULL;
+}
+
+static const char *cgroup_path(void *context, uint64_t cgroup)
+{
+	(void)context;
+	return cgroup == 7 ? "/user.slice" : NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static struct play play;
+	char line[1024];
+	FILE *script;
+
+	if (argc != 3 || !(script = fopen(argv[2], "r"))) {
+		fprintf(stderr, "usage: play json|text|table SCRIPT\n");
+		return 2;
+	}
+	play.settings = correlator_defaults;
+	play.output.format = output_format_find(argv[1]);
+	if (!play.output.format)
+		return 2;
+	play.output.options.wall_offset = 1784000000000000000;
+	play.output.options.lookup.interface_name = interface_name;
+	play.output.options.lookup.reset_reason = reset_reason;
+	play.output.options.lookup.cgroup_path = cgroup_path;
+	buffer_init(&play.output.out);
+	play.output.format->begin(&play.output);
+	while (fgets(line, sizeof(line), script)) {
+		play.line++;
+		play_line(&play, line);
+	}
+	fclose(script);
+	if (play.correlator)
+		play.output.format->end(&play.output, correlator_stats(play.correlator), 0);
+	if (play.output.out.length)
+		fwrite(play.output.out.data, 1, play.output.out.length, stdout);
+	buffer_done(&play.output.out);
+	correlator_free(play.correlator);
+	return 0;
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* The attach plan from recorded features: which mechanism, what is rejected and why, and when the
+ * answer is no. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel/plan.h"
+
+/* What features_detect() says on a kernel: everything but these. */
+struct absent {
+	enum feature feature;
+	const char *reason;
+};
+
+#define ABSENT_MAX 16
+
+static const struct absent linux_5_10[ABSENT_MAX] = {
+	{FEATURE_SOCKET_COOKIE, "needs Linux 5.12"},
+	{FEATURE_RESET_REASON, "needs Linux 6.10"},
+	{FEATURE_TCX, "needs Linux 6.6"},
+};
+static const struct absent linux_6_1[ABSENT_MAX] = {
+	{FEATURE_RESET_REASON, "needs Linux 6.10"},
+	{FEATURE_TCX, "needs Linux 6.6"},
+};
+static const struct absent linux_6_18[ABSENT_MAX] = {};
+
+static struct features recorded(const struct absent *absent)
+{
+	struct features features = {};
+
+	for (int feature = 0; feature < FEATURES; feature++)
+		features.has[feature] = true;
+	for (int i = 0; i < ABSENT_MAX && absent[i].reason; i++) {
+		features.has[absent[i].feature] = false;
+		snprintf(features.reason[absent[i].feature], sizeof(features.reason[0]), "%s",
+			 absent[i].reason);
+	}
+	return features;
+}
+
+static struct plan plan_of(const struct absent *absent, enum packet_source packets, bool asked)
+{
+	struct features features = recorded(absent);
+	struct plan_request request = {.packets = packets, .packets_asked = asked};
+
+	return plan_make(&features, &request);
+}
+
+static void assert_row(const struct plan *plan, enum plan_fact fact, const char *mechanism,
+		       const char *rejected)
+{
+	const struct plan_row *row = &plan->rows[fact];
+
+	if (mechanism)
+		assert_string_equal(row->mechanism ? row->mechanism : "-", mechanism);
+	else
+		assert_null(row->mechanism);
+	assert_string_equal(row->rejected, rejected);
+}
+
+static void newest_kernel_takes_the_best_of_all(void **state)
+{
+	struct plan plan = plan_of(linux_6_18, PACKETS_TC, false);
+
+	(void)state;
+	assert_string_equal(plan.refusal, "");
+	assert_string_equal(plan.notice, "");
+	for (int fact = 0; fact < PLAN_FACTS; fact++) {
+		assert_non_null(plan.rows[fact].mechanism);
+		assert_string_equal(plan.rows[fact].rejected, "");
+	}
+	assert_true(plan.cookie && plan.send_reset && plan.reset_reason && plan.receive_reset);
+	assert_true(plan.retransmit && plan.destroy && plan.accept && plan.timer_expire);
+	assert_true(plan.snapshot && plan.tcx && plan.packets && !plan.xdp_ingress);
+	assert_true(plan.rows[FACT_STATES].needed);
+	assert_false(plan.rows[FACT_SEGMENTS_IN].needed);
+}
+
+static void linux_6_1_falls_back_to_clsact(void **state)
+{
+	struct plan plan = plan_of(linux_6_1, PACKETS_TC, false);
+
+	(void)state;
+	assert_string_equal(plan.refusal, "");
+	assert_row(&plan, FACT_SEGMENTS_IN, "clsact ingress", "tcx: needs Linux 6.6");
+	assert_row(&plan, FACT_SEGMENTS_OUT, "clsact egress", "tcx: needs Linux 6.6");
+	assert_row(&plan, FACT_RESET_SENT, "tcp:tcp_send_reset, without a reason",
+		   "reset-reason: needs Linux 6.10");
+	assert_true(plan.packets && plan.send_reset && plan.cookie);
+	assert_false(plan.tcx || plan.reset_reason);
+}
+
+static void linux_5_10_counts_sockets_itself(void **state)
+{
+	struct plan plan = plan_of(linux_5_10, PACKETS_TC, false);
+
+	(void)state;
+	assert_string_equal(plan.refusal, "");
+	assert_row(&plan, FACT_IDENTITY, "our own count of sockets",
+		   "socket-cookie: needs Linux 5.12");
+	assert_false(plan.cookie);
+}
+
+static void xdp_takes_ingress_and_leaves_egress_to_tc(void **state)
+{
+	struct plan plan = plan_of(linux_6_18, PACKETS_XDP, true);
+
+	(void)state;
+	assert_row(&plan, FACT_SEGMENTS_IN, "XDP", "");
+	assert_row(&plan, FACT_SEGMENTS_OUT, "tcx egress", "");
+	assert_true(plan.xdp_ingress && plan.tcx && plan.packets);
+	assert_true(plan.rows[FACT_SEGMENTS_IN].needed);
+
+	plan = plan_of(linux_6_1, PACKETS_XDP, true);
+	assert_row(&plan, FACT_SEGMENTS_OUT, "clsact egress", "tcx: needs Linux 6.6");
+	assert_true(plan.xdp_ingress && !plan.tcx && plan.packets);
+}
+
+static void no_packets_asked_for_is_no_loss(void **state)
+{
+	struct plan plan = plan_of(linux_6_18, PACKETS_NONE, true);
+
+	(void)state;
+	assert_string_equal(plan.refusal, "");
+	assert_string_equal(plan.notice, "");
+	assert_row(&plan, FACT_SEGMENTS_IN, NULL, "--packets none");
+	assert_false(plan.packets || plan.tcx || plan.xdp_ingress);
+}
+
+static const struct absent no_tc[ABSENT_MAX] = {
+	{FEATURE_TCX, "needs Linux 6.6"},
+	{FEATURE_CLSACT, "this kernel has no module cls_bpf"},
+};
+
+static void default_segments_are_skipped_with_a_word(void **state)
+{
+	struct plan plan = plan_of(no_tc, PACKETS_TC, false);
+
+	(void)state;
+	assert_string_equal(plan.refusal, "");
+	assert_string_equal(plan.notice,
+			    "segments will not be seen, states only: tcx: needs Linux 6.6; clsact: "
+			    "this kernel has no module cls_bpf");
+	assert_row(&plan, FACT_SEGMENTS_IN, NULL,
+		   "tcx: needs Linux 6.6; clsact: this kernel has no module cls_bpf");
+	assert_false(plan.packets || plan.tcx);
+}
+
+static void segments_asked_for_are_refused(void **state)
+{
+	static const struct absent no_xdp[ABSENT_MAX] = {{FEATURE_XDP, "needs Linux 5.9"}};
+	struct plan plan = plan_of(no_tc, PACKETS_TC, true);
+
+	(void)state;
+	assert_string_equal(
+		plan.refusal,
+		"cannot read segments with --packets tc: tcx: needs Linux 6.6; clsact: this "
+		"kernel has no module cls_bpf; leave the option out");
+	assert_string_equal(plan.notice, "");
+
+	plan = plan_of(no_xdp, PACKETS_XDP, true);
+	assert_string_equal(plan.refusal,
+			    "cannot read segments with --packets xdp: xdp: needs Linux "
+			    "5.9; leave the option out");
+	assert_false(plan.packets || plan.xdp_ingress || plan.tcx);
+
+	/* XDP sees what comes in only: what goes out needs tc. */
+	plan = plan_of(no_tc, PACKETS_XDP, true);
+	assert_true(strncmp(plan.refusal, "cannot read segments with --packets xdp: ", 41) == 0);
+}
+
+static void without_the_needed_it_refuses(void **state)
+{
+	static const struct {
+		struct absent absent[ABSENT_MAX];
+		const char *refusal;
+	} cases[] = {
+		{{{FEATURE_ROOT, "not root, without CAP_BPF"}, {FEATURE_RINGBUF, "needs root"}},
+		 "cannot trace: no permission (not root, without CAP_BPF); run it as root (sudo), "
+		 "a "
+		 "container as privileged"},
+		{{{FEATURE_BTF, "no /sys/kernel/btf/vmlinux"},
+		  {FEATURE_STATE_TRACEPOINT, "needs btf"}},
+		 "cannot trace: no kernel types (no /sys/kernel/btf/vmlinux); run a kernel with "
+		 "CONFIG_DEBUG_INFO_BTF"},
+		{{{FEATURE_RINGBUF, "needs Linux 5.8"}},
+		 "cannot trace: no BPF ring buffer (needs Linux 5.8); run a newer kernel"},
+		{{{FEATURE_STATE_TRACEPOINT, "this kernel has no such tracepoint"}},
+		 "cannot trace: no tracepoint sock:inet_sock_set_state (this kernel has no such "
+		 "tracepoint); run a kernel with CONFIG_TRACEPOINTS"},
+		{{{FEATURE_RINGBUF, "switched off by --without"}},
+		 "cannot trace: no BPF ring buffer (switched off by --without); leave that option "
+		 "out"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct plan plan = plan_of(cases[i].absent, PACKETS_TC, false);
+
+		assert_string_equal(plan.refusal, cases[i].refusal);
+	}
+}
+
+static void facts_without_their_tracepoint(void **state)
+{
+	static const struct absent bare[ABSENT_MAX] = {
+		{FEATURE_SEND_RESET, "this kernel has no such tracepoint"},
+		{FEATURE_RESET_REASON, "needs send-reset"},
+		{FEATURE_RECEIVE_RESET, "this kernel has no such tracepoint"},
+		{FEATURE_ACCEPT_TRACEPOINT, "no syscall events"},
+		{FEATURE_SOCK_DIAG, "module tcp_diag is neither loaded nor loadable"},
+		{FEATURE_DESTROY, "this kernel has no such tracepoint"},
+		{FEATURE_TIMER_EXPIRE, "addresses are hidden"},
+	};
+	struct plan plan = plan_of(bare, PACKETS_TC, false);
+
+	(void)state;
+	assert_string_equal(plan.refusal, "");
+	assert_row(
+		&plan, FACT_RESET_SENT, "RST segments only",
+		"reset-reason: needs send-reset; send-reset: this kernel has no such tracepoint");
+	assert_row(&plan, FACT_OWNER_ACCEPT, "who closes it, or holds its descriptor",
+		   "accept-tracepoint: no syscall events");
+	assert_row(&plan, FACT_OWNER_OLDER, "/proc/net/tcp, /proc/*/fd",
+		   "sock-diag: module tcp_diag is neither loaded nor loadable");
+	assert_row(&plan, FACT_FIN_WAIT2_END, "segments only",
+		   "timer-expire: addresses are hidden");
+	assert_false(plan.send_reset || plan.receive_reset || plan.accept || plan.snapshot ||
+		     plan.destroy || plan.timer_expire);
+
+	plan = plan_of(bare, PACKETS_NONE, true);
+	assert_null(plan.rows[FACT_RESET_SENT].mechanism);
+	assert_null(plan.rows[FACT_FIN_WAIT2_END].mechanism);
+}
+
+static void explain_is_a_table(void **state)
+{
+	static const char text[] =
+		"FACT                          BY                                    NOT\n"
+		"states of sockets             sock:inet_sock_set_state\n"
+		"which socket is which         our own count of sockets              "
+		"socket-cookie: "
+		"needs Linux 5.12\n"
+		"owner, connecting             current task at CLOSED to SYN_SENT\n"
+		"owner, accepting              syscalls:sys_exit_accept4\n"
+		"owner, older than the tracer  sock_diag, /proc/*/fd\n"
+		"RST sent                      tcp:tcp_send_reset, without a reason  reset-reason: "
+		"needs Linux 6.10\n"
+		"RST received                  tcp:tcp_receive_reset\n"
+		"FIN sent again                tcp:tcp_retransmit_skb\n"
+		"end of a socket               tcp:tcp_destroy_sock\n"
+		"end of an orphaned FIN_WAIT2  timer:timer_expire_entry\n"
+		"segments received             clsact ingress                        tcx: needs "
+		"Linux "
+		"6.6\n"
+		"segments sent                 clsact egress                         tcx: needs "
+		"Linux "
+		"6.6\n";
+	struct plan plan = plan_of(linux_5_10, PACKETS_TC, false);
+	struct buffer out;
+
+	(void)state;
+	buffer_init(&out);
+	plan_explain(&plan, &out);
+	buffer_add_char(&out, '\0');
+	assert_false(out.failed);
+	assert_string_equal(out.data, text);
+
+	buffer_clear(&out);
+	plan = plan_of(no_tc, PACKETS_TC, true);
+	plan_explain(&plan, &out);
+	buffer_add_char(&out, '\0');
+	assert_non_null(strstr(out.data, "\nsegments sent                 -     "));
+	assert_non_null(strstr(out.data, "\ncannot read segments with --packets tc: "));
+	buffer_done(&out);
+}
+
+static void features_have_names(void **state)
+{
+	(void)state;
+	for (int feature = 0; feature < FEATURES; feature++) {
+		assert_non_null(feature_meaning((enum feature)feature));
+		assert_int_equal(feature_find(feature_name((enum feature)feature)), feature);
+	}
+	assert_int_equal(feature_find("nonsense"), FEATURES);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(newest_kernel_takes_the_best_of_all),
+		cmocka_unit_test(linux_6_1_falls_back_to_clsact),
+		cmocka_unit_test(linux_5_10_counts_sockets_itself),
+		cmocka_unit_test(xdp_takes_ingress_and_leaves_egress_to_tc),
+		cmocka_unit_test(no_packets_asked_for_is_no_loss),
+		cmocka_unit_test(default_segments_are_skipped_with_a_word),
+		cmocka_unit_test(segments_asked_for_are_refused),
+		cmocka_unit_test(without_the_needed_it_refuses),
+		cmocka_unit_test(facts_without_their_tracepoint),
+		cmocka_unit_test(explain_is_a_table),
+		cmocka_unit_test(features_have_names),
+	};
+
+	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The network namespaces of this machine that can be reached, and how to be in another one for the
+ * moment in which a socket or a file is opened there. Knows nothing of what is opened.
+ */
+#ifndef TCPCLOSE_KERNEL_NAMESPACES_H
+#define TCPCLOSE_KERNEL_NAMESPACES_H
+
+#include <stdint.h>
+
+/* A namespace: its inode number, and a descriptor that is closed after the call. A negative result
+ * ends the walk. */
+typedef int (*namespaces_visit)(void *context, uint32_t netns, int descriptor);
+
+/* Visits each namespace once, our own first: those that a process lives in and those that a mount
+ * keeps (ip-netns, container engines). Not those that only an open descriptor keeps. 0, the
+ * negative result of visit(), or a negative errno. */
+int namespaces_walk(namespaces_visit visit, void *context);
+
+/* Puts the calling thread into a namespace. The descriptor to come back with, or a negative errno:
+ * then it has not moved. */
+int namespaces_enter(int descriptor);
+/* Back home; closes the descriptor. 0 or a negative errno. */
+int namespaces_leave(int home);
+
+#endif

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "kernel/snapshot.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <linux/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "kernel/namespaces.h"
+
+/* include/net/tcp_states.h */
+enum {
+	ESTABLISHED = 1,
+	SYN_SENT = 2,
+	FIN_WAIT1 = 4,
+	FIN_WAIT2 = 5,
+	CLOSE_WAIT = 8,
+	LAST_ACK = 9,
+	CLOSING = 11,
+};
+
+#define STATES                                                                                     \
+	(1u << ESTABLISHED | 1u << SYN_SENT | 1u << FIN_WAIT1 | 1u << FIN_WAIT2 |                  \
+	 1u << CLOSE_WAIT | 1u << LAST_ACK | 1u << CLOSING)
+
+struct snapshot {
+	const struct snapshot_request *request;
+	snapshot_each each;
+	void *context;
+	struct snapshot_result *result;
+	uint32_t netns; /* being read */
+	int stopped;    /* the negative result of each() */
+};
+
+static void fill_context(struct state_record *record)
+{
+	unsigned int sent_fin = 1u << FIN_WAIT1 | 1u << FIN_WAIT2 | 1u << LAST_ACK | 1u << CLOSING;
+	unsigned int fin_seen = 1u << CLOSE_WAIT | 1u << LAST_ACK | 1u << CLOSING;
+
+	record->context = CONTEXT_SNAPSHOT;
+	if (1u << record->to & fin_seen)
+		record->context |= CONTEXT_FIN_SEEN;
+	/* Before accept() there is no file either, but then no FIN was sent. */
+	if (!record->inode)
+		record->context |= CONTEXT_NO_SOCKET;
+	if (!record->inode && 1u << record->to & sent_fin)
+		record->context |= CONTEXT_ORPHAN;
+}
+
+static void map_ipv4(__u8 address[16], const void *ipv4)
+{
+	memset(address, 0, 10);
+	memset(address + 10, 0xff, 2);
+	memcpy(address + 12, ipv4, 4);
+}
+
+static int snapshot_pass(struct snapshot *snapshot, struct state_record *record)
+{
+	int result;
+
+	record->header.length = sizeof(*record);
+	record->header.kind = RECORD_STATE;
+	record->header.time = snapshot->request->time;
+	record->header.netns = snapshot->netns;
+	record->from = record->to;
+	fill_context(record);
+	snapshot->result->sockets++;
+	result = snapshot->each(snapshot->context, record);
+	snapshot->stopped = result < 0 ? result : 0;
+	return snapshot->stopped;
+}
+
+/* Kernels differ in how much of tcp_info they know: what is missing stays 0. */
+static void fill_counters(struct state_record *record, const struct nlattr *attribute)
+{
+	struct tcp_info info = {};
+	size_t length = mnl_attr_get_payload_len(attribute);
+
+	memcpy(&info, mnl_attr_get_payload(attribute),
+	       length < sizeof(info) ? length : sizeof(info));
+	record->bytes_sent = info.tcpi_bytes_sent;
+	record->bytes_retrans = info.tcpi_bytes_retrans;
+	record->bytes_acked = info.tcpi_bytes_acked;
+	record->bytes_received = info.tcpi_bytes_received;
+	record->retransmits = info.tcpi_retransmits;
+	record->snd_wscale = info.tcpi_snd_wscale;
+	record->rcv_wscale = info.tcpi_rcv_wscale;
+}
+
+static int fill_attribute(const struct nlattr *attribute, void *context)
+{
+	struct state_record *record = context;
+
+	switch (mnl_attr_get_type(attribute)) {
+	case INET_DIAG_INFO:
+		fill_counters(record, attribute);
+		break;
+	case INET_DIAG_SHUTDOWN:
+		record->shutdown = mnl_attr_get_u8(attribute);
+		break;
+	case INET_DIAG_CGROUP_ID:
+		record->cgroup = mnl_attr_get_u64(attribute);
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static int take_message(const struct nlmsghdr *header, void *context)
+{
+	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
+	struct state_record record = {};
+	struct flow *flow = &record.header.flow;
+
+	if (mnl_nlmsg_get_payload_len(header) < sizeof(*message))
+		return MNL_CB_OK;
+	record.socket = (__u64)message->id.idiag_cookie[1] << 32 | message->id.idiag_cookie[0];
+	record.inode = message->idiag_inode;
+	record.uid = message->idiag_uid;
+	record.to = message->idiag_state;
+	if (message->idiag_family == AF_INET6) {
+		memcpy(flow->local, message->id.idiag_src, 16);
+		memcpy(flow->remote, message->id.idiag_dst, 16);
+	} else {
+		map_ipv4(flow->local, message->id.idiag_src);
+		map_ipv4(flow->remote, message->id.idiag_dst);
+	}
+	flow->local_port = ntohs(message->id.idiag_sport);
+	flow->remote_port = ntohs(message->id.idiag_dport);
+	mnl_attr_parse(header, sizeof(*message), fill_attribute, &record);
+	return snapshot_pass(context, &record) < 0 ? MNL_CB_ERROR : MNL_CB_OK;
+}
+
+/* A dump that fails says so in its last message, which libmnl takes for a success. */
+static int take_done(const struct nlmsghdr *header, void *context)
+{
+	int error = 0;
+
+	(void)context;
+	if (mnl_nlmsg_get_payload_len(header) >= sizeof(error))
+		memcpy(&error, mnl_nlmsg_get_payload(header), sizeof(error));
+	if (error >= 0)
+		return MNL_CB_STOP;
+	errno = -error;
+	return MNL_CB_ERROR;
+}
+
+static int diag_request(struct mnl_socket *socket, uint8_t family, uint32_t states)
+{
+	char buffer[NLMSG_ALIGN(sizeof(struct nlmsghdr)) + sizeof(struct inet_diag_req_v2)];
+	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+	struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
+
+	header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	request->sdiag_family = family;
+	request->sdiag_protocol = IPPROTO_TCP;
+	request->idiag_ext = 1 << (INET_DIAG_INFO - 1);
+	request->idiag_states = states;
+	return mnl_socket_sendto(socket, header, header->nlmsg_len) < 0 ? -errno : 0;
+}
+
+static int diag_read(struct mnl_socket *socket, struct snapshot *snapshot)
+{
+	static mnl_cb_t control[NLMSG_MIN_TYPE] = {[NLMSG_DONE] = take_done};
+	_Alignas(struct nlmsghdr) char buffer[1 << 15]; /* no dump message is larger */
+	int result = MNL_CB_OK;
+
+	while (result == MNL_CB_OK) {
+		ssize_t length = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
+
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length < 0)
+			return -errno;
+		result = mnl_cb_run2(buffer, (size_t)length, 0, 0, take_message, snapshot, control,
+				     NLMSG_MIN_TYPE);
+		if (result < 0)
+			return snapshot->stopped ? snapshot->stopped : -errno;
+	}
+	return 0;
+}
+
+/* Asks over a socket of the namespace that is meant; takes over the descriptor. */
+static int diag_dump(int descriptor, uint32_t states, struct snapshot *snapshot)
+{
+	static const uint8_t families[] = {AF_INET, AF_INET6};
+	struct mnl_socket *socket = mnl_socket_fdopen(descriptor);
+	int error = 0;
+
+	if (!socket) {
+		close(descriptor);
+		return -ENOMEM;
+	}
+	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
+		error = -errno;
+	for (int i = 0; i < 2 && !error; i++) {
+		error = diag_request(socket, families[i], states);
+		if (!error)
+			error = diag_read(socket, snapshot);
+	}
+	mnl_socket_close(socket);
+	return error;
+}
+
+static int diag_socket(void)
+{
+	int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+	return descriptor < 0 ? -errno : descriptor;
+}
+
+int snapshot_probe(void)
+{
+	struct snapshot snapshot = {};
+	int descriptor = diag_socket();
+
+	/* Of no state there is no socket: the answer is empty or an error. */
+	return descriptor < 0 ? descriptor : diag_dump(descriptor, 0, &snapshot);
+}
+
+/* "0100007F" or four of these: words as the machine sees the bytes of the network. */
+static bool parse_address(__u8 address[16], const char *text, size_t digits)
+{
+	__u8 bytes[16];
+
+	if (digits != 8 && digits != 32)
+		return false;
+	for (size_t i = 0; i < digits / 8; i++) {
+		char part[9] = "";
+		uint32_t word;
+
+		memcpy(part, text + i * 8, 8);
+		word = (uint32_t)strtoul(part, NULL, 16);
+		memcpy(bytes + i * 4, &word, 4);
+	}
+	if (digits == 8)
+		map_ipv4(address, bytes);
+	else
+		memcpy(address, bytes, 16);
+	return true;
+}
+
+/* "  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 12345 ..." */
+static bool parse_line(const char *line, struct state_record *record)
+{
+	struct flow *flow = &record->header.flow;
+	unsigned int local_port, remote_port, state;
+	char local[33], remote[33];
+
+	if (sscanf(line, " %*u: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*x:%*x %*x:%*x %*x %u %*u %u",
+		   local, &local_port, remote, &remote_port, &state, &record->uid,
+		   &record->inode) != 7)
+		return false;
+	flow->local_port = (__u16)local_port;
+	flow->remote_port = (__u16)remote_port;
+	record->to = (__u8)state;
+	return state < 32 && parse_address(flow->local, local, strlen(local)) &&
+	       parse_address(flow->remote, remote, strlen(remote));
+}
+
+static int read_table(FILE *file, struct snapshot *snapshot)
+{
+	char line[512];
+
+	while (!snapshot->stopped && fgets(line, sizeof(line), file)) {
+		struct state_record record = {};
+
+		if (parse_line(line, &record) && 1u << record.to & STATES)
+			snapshot_pass(snapshot, &record);
+	}
+	return snapshot->stopped;
+}
+
+static int read_tables(FILE *const files[2], struct snapshot *snapshot)
+{
+	int error = files[0] ? 0 : -ENOENT;
+
+	for (int i = 0; i < 2; i++) {
+		if (files[i] && !error)
+			error = read_table(files[i], snapshot);
+		if (files[i])
+			fclose(files[i]);
+	}
+	return error;
+}
+
+/* What is opened in a namespace stays in it: only the opening needs us to be there. */
+static int snapshot_namespace(struct snapshot *snapshot, int namespace)
+{
+	bool diag = snapshot->request->sock_diag;
+	FILE *files[2] = {};
+	int descriptor = -1, error;
+	int home = namespaces_enter(namespace);
+
+	if (home < 0)
+		return home;
+	if (diag) {
+		descriptor = diag_socket();
+	} else {
+		files[0] = fopen("/proc/thread-self/net/tcp", "re");
+		files[1] = fopen("/proc/thread-self/net/tcp6", "re"); /* not without IPv6 */
+	}
+	error = namespaces_leave(home);
+	if (error)
+		snapshot->stopped = error;
+	if (!diag)
+		return read_tables(files, snapshot);
+	return descriptor < 0 ? descriptor : diag_dump(descriptor, STATES, snapshot);
+}
+
+static int visit(void *context, uint32_t netns, int descriptor)
+{
+	struct snapshot *snapshot = context;
+	int error;
+
+	snapshot->netns = netns;
+	error = snapshot_namespace(snapshot, descriptor);
+	snapshot->result->namespaces++;
+	if (error && !snapshot->stopped) {
+		snapshot->result->unread++;
+		if (!snapshot->result->error)
+			snapshot->result->error = error;
+	}
+	return snapshot->stopped;
+}
+
+int snapshot_take(const struct snapshot_request *request, snapshot_each each, void *context,
+		  struct snapshot_result *result)
+{
+	struct snapshot snapshot = {
+		.request = request, .each = each, .context = context, .result = result};
+
+	*result = (struct snapshot_result){};
+	return namespaces_walk(visit, &snapshot);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The sockets that exist when the tracer starts, as records like those of the ring: one source of
+ * the core. To be taken when everything is attached, so that no socket falls between. Knows nothing
+ * of what is made of the records.
+ */
+#ifndef TCPCLOSE_KERNEL_SNAPSHOT_H
+#define TCPCLOSE_KERNEL_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "record.h"
+
+struct snapshot_request {
+	uint64_t time;  /* of the records */
+	bool sock_diag; /* ask sock_diag, else read /proc/net/tcp and tcp6 */
+};
+
+struct snapshot_result {
+	uint64_t sockets;
+	uint32_t namespaces;
+	uint32_t unread; /* namespaces whose sockets could not be listed */
+	int error;       /* of the first of them, a negative errno */
+};
+
+/* One socket: from and to are its state, context has CONTEXT_SNAPSHOT. A negative result ends the
+ * snapshot.
+ * What sock_diag does not tell is 0: all sequence numbers, born, role, owner. The counters are
+ * there where the kernel has the socket itself and not just its mini-socket (an orphaned
+ * FIN_WAIT2). Of /proc/net/tcp come addresses, state, uid and inode only: `socket` is 0, so nothing
+ * ties these records to later ones. */
+typedef int (*snapshot_each)(void *context, const struct state_record *record);
+
+/* All TCP sockets that have or had a connection, of all namespaces that can be reached, one by one:
+ * SYN_SENT, ESTABLISHED and the closing states; not TIME_WAIT. 0, the negative result of each(), or
+ * a negative errno when there is no way to go on. */
+int snapshot_take(const struct snapshot_request *request, snapshot_each each, void *context,
+		  struct snapshot_result *result);
+
+/* Whether sock_diag answers for TCP: 0 or a negative errno. */
+int snapshot_probe(void);
+
+#endif

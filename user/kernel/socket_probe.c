@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "kernel/socket_probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel/tracefs.h"
+#include "socket.skel.h"
+
+struct socket_probe {
+	struct socket *skeleton;
+	struct bpf_link *accept_links[2];
+	int cpus;
+	uint64_t *counts; /* one for each CPU */
+};
+
+static void say(struct buffer *why, const char *what, int error)
+{
+	if (why->length)
+		buffer_add_string(why, "; ");
+	buffer_add_string(why, what);
+	buffer_add_string(why, ": ");
+	buffer_add_string(why, strerror(error < 0 ? -error : error));
+}
+
+/* accept() programs attach to events of tracefs, which need not be mounted: by hand, below. */
+static void choose_programs(struct socket *skeleton, const struct plan *plan)
+{
+	bpf_program__set_autoload(skeleton->progs.accept_exit, plan->accept);
+	bpf_program__set_autoload(skeleton->progs.accept4_exit, plan->accept);
+	bpf_program__set_autoattach(skeleton->progs.accept_exit, false);
+	bpf_program__set_autoattach(skeleton->progs.accept4_exit, false);
+	bpf_program__set_autoload(skeleton->progs.socket_destroyed, plan->destroy);
+	bpf_program__set_autoload(skeleton->progs.reset_sent, plan->send_reset);
+	bpf_program__set_autoload(skeleton->progs.reset_received, plan->receive_reset);
+	bpf_program__set_autoload(skeleton->progs.retransmitted, plan->retransmit);
+	bpf_program__set_autoload(skeleton->progs.timer_expired, plan->timer_expire);
+}
+
+int socket_probe_open(struct socket_probe **result, const struct plan *plan,
+		      const struct settings *settings, size_t ring_size, struct buffer *why)
+{
+	struct socket_probe *probe = calloc(1, sizeof(*probe));
+	int error;
+
+	if (!probe)
+		return -ENOMEM;
+	probe->cpus = libbpf_num_possible_cpus();
+	if (probe->cpus > 0)
+		probe->counts = calloc((size_t)probe->cpus, sizeof(*probe->counts));
+	if (!probe->counts) {
+		error = -ENOMEM;
+		goto out;
+	}
+	probe->skeleton = socket__open();
+	if (!probe->skeleton) {
+		error = -errno;
+		say(why, "the socket programs cannot be read", error);
+		goto out;
+	}
+	memcpy((void *)&probe->skeleton->rodata->settings, settings, sizeof(*settings));
+	choose_programs(probe->skeleton, plan);
+	error = bpf_map__set_max_entries(probe->skeleton->maps.ring, (unsigned int)ring_size);
+	if (!error)
+		error = socket__load(probe->skeleton);
+	if (error)
+		say(why, "the kernel refused the socket programs", error);
+out:
+	if (error) {
+		socket_probe_close(probe);
+		return error;
+	}
+	*result = probe;
+	return 0;
+}
+
+void socket_probe_close(struct socket_probe *probe)
+{
+	if (!probe)
+		return;
+	for (int i = 0; i < 2; i++)
+		bpf_link__destroy(probe->accept_links[i]);
+	if (probe->skeleton)
+		socket__destroy(probe->skeleton);
+	free(probe->counts);
+	free(probe);
+}
+
+/* Events of all tasks are opened on one CPU: tracepoint programs run on every one of them. */
+static struct bpf_link *attach_event(const struct bpf_program *program, const char *name)
+{
+	struct perf_event_attr attributes = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attributes),
+		.sample_period = 1,
+		.wakeup_events = 1,
+	};
+	int id = tracefs_event_id("syscalls", name), descriptor;
+	struct bpf_link *link;
+
+	if (id < 0) {
+		errno = -id;
+		return NULL;
+	}
+	attributes.config = (unsigned int)id;
+	descriptor = (int)syscall(SYS_perf_event_open, &attributes, -1, 0, -1,
+				  PERF_FLAG_FD_CLOEXEC);
+	if (descriptor < 0)
+		return NULL;
+	link = bpf_program__attach_perf_event(program, descriptor);
+	if (!link)
+		close(descriptor);
+	return link;
+}
+
+static void attach_accept(struct socket_probe *probe, struct buffer *why)
+{
+	static const char *const names[] = {"sys_exit_accept4", "sys_exit_accept"};
+	const struct bpf_program *programs[] = {probe->skeleton->progs.accept4_exit,
+						probe->skeleton->progs.accept_exit};
+
+	for (int i = 0; i < 2; i++) {
+		probe->accept_links[i] = attach_event(programs[i], names[i]);
+		if (!probe->accept_links[i])
+			say(why, names[i], errno);
+	}
+}
+
+int socket_probe_attach(struct socket_probe *probe, const struct plan *plan, struct buffer *why)
+{
+	int error = socket__attach(probe->skeleton);
+
+	if (error) {
+		say(why, "the socket programs cannot be attached", error);
+		return error;
+	}
+	if (plan->accept)
+		attach_accept(probe, why);
+	return 0;
+}
+
+struct shared_maps socket_probe_maps(const struct socket_probe *probe)
+{
+	return (struct shared_maps){
+		.ring = bpf_map__fd(probe->skeleton->maps.ring),
+		.lost = bpf_map__fd(probe->skeleton->maps.lost),
+		.wanted_flows = bpf_map__fd(probe->skeleton->maps.wanted_flows),
+	};
+}
+
+int socket_probe_lost(const struct socket_probe *probe, uint64_t lost[RECORD_KINDS])
+{
+	int map = bpf_map__fd(probe->skeleton->maps.lost);
+
+	for (uint32_t kind = 0; kind < RECORD_KINDS; kind++) {
+		if (bpf_map_lookup_elem(map, &kind, probe->counts))
+			return -errno;
+		lost[kind] = 0;
+		for (int cpu = 0; cpu < probe->cpus; cpu++)
+			lost[kind] += probe->counts[cpu];
+	}
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The first witness as user space holds it: the socket object, loaded and attached as the plan
+ * says. It owns the maps that both witnesses share. Knows nothing of what records mean.
+ */
+#ifndef TCPCLOSE_KERNEL_SOCKET_PROBE_H
+#define TCPCLOSE_KERNEL_SOCKET_PROBE_H
+
+#include <stddef.h>
+
+#include "base/buffer.h"
+#include "kernel/plan.h"
+#include "record.h"
+#include "settings.h"
+
+struct socket_probe;
+
+struct shared_maps {
+	int ring;
+	int lost;
+	int wanted_flows;
+};
+
+/* Loads the programs; ring_size is a power of two and whole pages. On failure a negative errno
+ * and in `why` what failed, one clause. */
+int socket_probe_open(struct socket_probe **probe, const struct plan *plan,
+		      const struct settings *settings, size_t ring_size, struct buffer *why);
+void socket_probe_close(struct socket_probe *probe);
+
+/* From here on records arrive. A part that cannot be attached and is not needed is left out and
+ * named in `why`, with 0 as the result. */
+int socket_probe_attach(struct socket_probe *probe, const struct plan *plan, struct buffer *why);
+
+struct shared_maps socket_probe_maps(const struct socket_probe *probe);
+
+/* How many records of each kind found no room in the ring so far. 0 or a negative errno. */
+int socket_probe_lost(const struct socket_probe *probe, uint64_t lost[RECORD_KINDS]);
+
+#endif

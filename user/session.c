@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "core/correlator.h"
+#include "host/clock.h"
+#include "host/log.h"
+#include "kernel/plan.h"
+#include "kernel/ring.h"
+#include "kernel/socket_probe.h"
+#include "output/output.h"
+#include "witness.h"
+
+#define MS 1000000ull
+#define S (1000 * MS)
+/* Records gather in the ring this long before they are taken: one wake-up for many. */
+#define BATCH (20 * MS)
+#define LOSS_CHECK S
+#define WRITE_AT (1 << 16)
+
+struct session {
+	const struct options *options;
+	struct witness *witness; /* everything of the kernel */
+	struct correlator *correlator;
+	struct output output;
+	int signals;
+	uint64_t started;
+	uint64_t last_loss_check;
+	uint64_t lost[RECORD_KINDS];
+	struct log_once loss_warning;
+	uint64_t reports;
+	bool stop;
+	bool reader_gone; /* stdout is a pipe that nobody reads any more */
+	int write_error;
+};
+
+static void write_out(struct session *session)
+{
+	struct buffer *out = &session->output.out;
+	size_t written = 0;
+
+	if (out->failed)
+		session->write_error = ENOMEM;
+	while (written < out->length && !session->write_error && !session->reader_gone) {
+		ssize_t count = write(STDOUT_FILENO, out->data + written, out->length - written);
+
+		if (count >= 0)
+			written += (size_t)count;
+		else if (errno == EPIPE)
+			session->reader_gone = true;
+		else if (errno != EINTR)
+			session->write_error = errno;
+	}
+	if (session->reader_gone || session->write_error)
+		session->stop = true;
+	buffer_clear(out);
+}
+
+static void report(void *context, const struct teardown_report *teardown)
+{
+	struct session *session = context;
+	uint64_t limit = session->options->count;
+
+	if (limit && session->reports >= limit)
+		return;
+	session->reports++;
+	session->output.format->teardown(&session->output, teardown);
+	if (session->output.out.length >= WRITE_AT)
+		write_out(session);
+	if (limit && session->reports == limit)
+		session->stop = true;
+}
+
+static int take(void *context, const struct record *record, size_t length)
+{
+	struct session *session = context;
+
+	correlator_feed(session->correlator, record, length);
+	witness_complete(session->witness, record, session->correlator);
+	return session->stop ? -ECANCELED : 0;
+}
+
+/* What the ring had no room for: told to the core as a record, and to the user once. */
+static void check_loss(struct session *session, uint64_t now)
+{
+	uint64_t lost[RECORD_KINDS], sum = 0;
+
+	session->last_loss_check = now;
+	if (witness_lost(session->witness, lost))
+		return;
+	for (uint32_t kind = 0; kind < RECORD_KINDS; kind++) {
+		struct loss_record record = {
+			.header = {.length = sizeof(record), .kind = RECORD_LOSS, .time = now},
+			.lost_kind = kind,
+			.count = lost[kind] - session->lost[kind],
+		};
+
+		if (!record.count)
+			continue;
+		session->lost[kind] = lost[kind];
+		sum += record.count;
+		correlator_feed(session->correlator, &record.header, sizeof(record));
+	}
+	if (sum)
+		log_warning_once(&session->loss_warning,
+				 "the ring buffer was full: records were lost; use a larger "
+				 "--ring-size or a filter");
+}
+
+/* Takes what the ring holds and lets the core act on it. True if there was anything. */
+static bool drain(struct session *session)
+{
+	uint64_t now = clock_boot();
+	int count = witness_drain(session->witness);
+
+	if (now - session->last_loss_check >= LOSS_CHECK)
+		check_loss(session, now);
+	correlator_advance(session->correlator, now);
+	if (session->output.out.length)
+		write_out(session);
+	return count > 0;
+}
+
+static int timeout_until(uint64_t deadline)
+{
+	uint64_t now = clock_boot();
+
+	if (deadline == UINT64_MAX)
+		return -1;
+	if (deadline <= now)
+		return 0;
+	return (int)((deadline - now + MS - 1) / MS);
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void take_signal(struct session *session)
+{
+	struct signalfd_siginfo signal;
+
+	while (read(session->signals, &signal, sizeof(signal)) == sizeof(signal))
+		session->stop = true;
+}
+
+/* The ring's descriptor is only waited for when the ring was found empty: while records flow, it
+ * is drained once a batch and the kernel need not wake anyone. */
+static int loop(struct session *session)
+{
+	uint64_t end = UINT64_MAX, batch = 0;
+	struct pollfd descriptors[2 + WITNESS_DESCRIPTORS];
+	unsigned int count;
+
+	if (session->options->duration)
+		end = session->started + session->options->duration;
+	while (!session->stop) {
+		uint64_t deadline = earliest(end, correlator_deadline(session->correlator));
+
+		if (batch)
+			deadline = earliest(deadline, batch);
+		descriptors[0] = (struct pollfd){.fd = session->signals, .events = POLLIN};
+		descriptors[1] = (struct pollfd){
+			.fd = batch ? -1 : witness_ring(session->witness), .events = POLLIN};
+		count = 2 + witness_descriptors(session->witness, descriptors + 2);
+		if (poll(descriptors, count, timeout_until(deadline)) < 0 && errno != EINTR)
+			return -errno;
+		if (descriptors[0].revents)
+			take_signal(session);
+		witness_dispatch(session->witness, descriptors + 2, count - 2);
+		if (!batch || clock_boot() >= batch)
+			batch = drain(session) ? clock_boot() + BATCH : 0;
+		if (clock_boot() >= end)
+			session->stop = true;
+	}
+	return 0;
+}
+
+static int open_signals(struct session *session)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	session->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return session->signals < 0 ? -errno : 0;
+}
+
+static int create_ready_file(const char *path)
+{
+	int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (descriptor < 0)
+		return -errno;
+	return close(descriptor) ? -errno : 0;
+}
+
+static void flush(struct session *session)
+{
+	struct record end = {.length = sizeof(end), .kind = RECORD_END, .time = clock_boot()};
+	const struct core_stats *stats = correlator_stats(session->correlator);
+
+	witness_detach(session->witness);
+	if (!session->stop || !session->options->count ||
+	    session->reports < session->options->count)
+		witness_drain(session->witness);
+	check_loss(session, end.time);
+	correlator_feed(session->correlator, &end, sizeof(end));
+	session->output.format->end(&session->output, stats, end.time - session->started);
+	write_out(session);
+}
+
+static void summarize(const struct session *session)
+{
+	const struct core_stats *stats = correlator_stats(session->correlator);
+	uint64_t lost = 0;
+
+	for (int kind = 0; kind < RECORD_KINDS; kind++)
+		lost += stats->lost[kind];
+	log_info("%llu teardowns, %llu unfinished, %llu records, %llu lost",
+		 (unsigned long long)stats->teardowns, (unsigned long long)stats->unfinished,
+		 (unsigned long long)stats->records, (unsigned long long)lost);
+}
+
+static void open_output(struct session *session)
+{
+	struct output_options *options = &session->output.options;
+
+	buffer_init(&session->output.out);
+	session->output.format = session->options->format;
+	options->wall_offset = clock_wall_offset();
+	options->raw_seq = session->options->raw_seq;
+	options->color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	options->lookup = witness_lookup(session->witness);
+	session->output.format->begin(&session->output);
+}
+
+static enum exit_status trace(struct session *session)
+{
+	int error = 0;
+
+	session->started = clock_boot();
+	session->last_loss_check = session->started;
+	open_output(session);
+	write_out(session);
+	if (witness_snapshot(session->witness, take, session))
+		log_warning("cannot list the sockets that exist already: their teardowns will "
+			    "lack what came before");
+	if (session->options->ready_file)
+		error = create_ready_file(session->options->ready_file);
+	if (error)
+		log_error("cannot create %s: %s; give another --ready-file",
+			  session->options->ready_file, strerror(-error));
+	else
+		error = loop(session);
+	flush(session);
+	if (session->write_error)
+		log_error("cannot write to standard output: %s; make room or write elsewhere",
+			  strerror(session->write_error));
+	summarize(session);
+	return error || session->write_error ? EXIT_FAILED : EXIT_DONE;
+}
+
+enum exit_status session_run(const struct options *options, const struct features *features)
+{
+	struct session session = {.options = options, .signals = -1};
+	enum exit_status status;
+
+	status = witness_open(&session.witness, options, features, take, &session);
+	if (status != EXIT_DONE)
+		return status;
+	session.correlator = correlator_new(&correlator_defaults, report, &session);
+	if (!session.correlator || open_signals(&session)) {
+		log_error("cannot start: %s", strerror(errno));
+		status = EXIT_FAILED;
+		goto out;
+	}
+	status = trace(&session);
+out:
+	buffer_done(&session.output.out);
+	correlator_free(session.correlator);
+	witness_close(session.witness);
+	if (session.signals >= 0)
+		close(session.signals);
+	return status;
+}

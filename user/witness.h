@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The live source of records: everything of the kernel and of /proc that a session needs, opened
+ * by the plan and let go in one go. It must not know what is made of the records.
+ */
+#ifndef TCPCLOSE_WITNESS_H
+#define TCPCLOSE_WITNESS_H
+
+#include <poll.h>
+#include <stdint.h>
+
+#include "core/correlator.h"
+#include "kernel/features.h"
+#include "kernel/ring.h"
+#include "options.h"
+#include "output/output.h"
+#include "record.h"
+#include "session.h"
+
+#define WITNESS_DESCRIPTORS 4
+
+struct witness;
+
+/* Plans, loads and attaches; says itself why it cannot. With --explain it says the plan. */
+enum exit_status witness_open(struct witness **witness, const struct options *options,
+			      const struct features *features, ring_take take, void *context);
+void witness_close(struct witness *witness);
+
+/* Nothing new arrives; what is in the ring can still be drained. */
+void witness_detach(struct witness *witness);
+
+/* The sockets that existed before, as records: after attaching, so that none is missed. */
+int witness_snapshot(struct witness *witness, ring_take take, void *context);
+
+/* Readable when records wait in the ring. */
+int witness_ring(const struct witness *witness);
+/* Takes all records of the ring. How many, or below 0 if take() stopped it. */
+int witness_drain(struct witness *witness);
+
+/* Changes of interfaces and namespaces: descriptors to poll, and what to do then. */
+unsigned int witness_descriptors(const struct witness *witness, struct pollfd *descriptors);
+void witness_dispatch(struct witness *witness, const struct pollfd *descriptors,
+		      unsigned int count);
+
+/* After the core took a record: adds what only /proc knows, such as a missing owner. */
+void witness_complete(struct witness *witness, const struct record *record,
+		      struct correlator *correlator);
+
+/* Records without room in the ring so far, by kind. 0 or a negative errno. */
+int witness_lost(struct witness *witness, uint64_t lost[RECORD_KINDS]);
+
+struct output_lookup witness_lookup(struct witness *witness);
+
+#endif
