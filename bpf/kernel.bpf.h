@@ -79,8 +79,8 @@ static __always_inline void kernel_flow(struct flow *flow, const struct sock *sk
 		kernel_mapped(flow->local, sk->__sk_common.skc_rcv_saddr);
 		kernel_mapped(flow->remote, sk->__sk_common.skc_daddr);
 	}
-	flow->local_port = tcp ? bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport)
-			       : sk->__sk_common.skc_num;
+	flow->local_port =
+		tcp ? bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport) : sk->__sk_common.skc_num;
 	flow->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
 }
 

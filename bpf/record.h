@@ -15,15 +15,15 @@
 #define RECORD_COMM_LENGTH 16
 
 enum record_kind {
-	RECORD_STATE = 1,	/* a socket changed its state: struct state_record */
-	RECORD_SEGMENT = 2,	/* a segment of a close was seen: struct segment_record */
-	RECORD_RESET = 3,	/* the kernel sent or took a RST: struct reset_record */
-	RECORD_RETRANSMIT = 4,	/* a FIN was sent again: struct retransmit_record */
-	RECORD_TIME_WAIT = 5,	/* a mini-socket's life: struct time_wait_record */
-	RECORD_NAMESPACE = 6,	/* first socket seen in a namespace: struct namespace_record */
-	RECORD_OWNER = 7,	/* user space found a holder: struct owner_record */
-	RECORD_LOSS = 8,	/* records that never arrived: struct loss_record */
-	RECORD_END = 9,		/* the source is at its end: header only */
+	RECORD_STATE = 1,      /* a socket changed its state: struct state_record */
+	RECORD_SEGMENT = 2,    /* a segment of a close was seen: struct segment_record */
+	RECORD_RESET = 3,      /* the kernel sent or took a RST: struct reset_record */
+	RECORD_RETRANSMIT = 4, /* a FIN was sent again: struct retransmit_record */
+	RECORD_TIME_WAIT = 5,  /* a mini-socket's life: struct time_wait_record */
+	RECORD_NAMESPACE = 6,  /* first socket seen in a namespace: struct namespace_record */
+	RECORD_OWNER = 7,      /* user space found a holder: struct owner_record */
+	RECORD_LOSS = 8,       /* records that never arrived: struct loss_record */
+	RECORD_END = 9,        /* the source is at its end: header only */
 	RECORD_KINDS,
 };
 
@@ -78,7 +78,7 @@ enum socket_role {
 /* What surrounded a state change. Only with CONTEXT_CALL is the current task a party to it: the
  * task holds the socket's lock (sk_lock.owned). Otherwise it is whoever was on the CPU. */
 enum state_context {
-	CONTEXT_CALL = 1 << 0,	    /* by a task that holds the socket's lock */
+	CONTEXT_CALL = 1 << 0,      /* by a task that holds the socket's lock */
 	CONTEXT_EXITING = 1 << 1,   /* that task is exiting (PF_EXITING) */
 	CONTEXT_LAST_REF = 1 << 2,  /* the file is being released: close(), not shutdown() */
 	CONTEXT_KTHREAD = 1 << 3,   /* the task is a kernel thread (PF_KTHREAD) */
@@ -92,9 +92,9 @@ enum state_context {
 /* Kernel state numbers (include/net/tcp_states.h); CLOSE is 7. The tracepoint never says 6. */
 struct state_record {
 	struct record header;
-	__u64 socket; /* the socket's cookie, or our own generation where there is none */
-	__u64 cgroup; /* id of the owner's cgroup (v2) */
-	__u64 born;   /* when the connection began here; 0: before the tracer */
+	__u64 socket;     /* the socket's cookie, or our own generation where there is none */
+	__u64 cgroup;     /* id of the owner's cgroup (v2) */
+	__u64 born;       /* when the connection began here; 0: before the tracer */
 	__u64 bytes_sent; /* payload, retransmissions included (tcp_info) */
 	__u64 bytes_retrans;
 	__u64 bytes_acked;
@@ -138,7 +138,7 @@ enum segment_hook {
 
 enum segment_note {
 	SEGMENT_LENGTH_UNKNOWN = 1 << 0, /* a fragment whose last part was not seen */
-	SEGMENT_ACKS_FIN = 1 << 1,	 /* sent because it acknowledges a FIN seen before */
+	SEGMENT_ACKS_FIN = 1 << 1,       /* sent because it acknowledges a FIN seen before */
 };
 
 struct segment_record {
@@ -164,8 +164,8 @@ enum reset_direction {
 
 struct reset_record {
 	struct record header; /* flow is the socket's, all zero when there is none */
-	__u64 socket;	/* 0: no socket */
-	__u32 reason;	/* enum sk_rst_reason, or RESET_REASON_NONE where the kernel gives none */
+	__u64 socket;         /* 0: no socket */
+	__u32 reason;   /* enum sk_rst_reason, or RESET_REASON_NONE where the kernel gives none */
 	__u8 direction; /* enum reset_direction */
 	__u8 state;
 	__u8 pad[2];
@@ -189,10 +189,10 @@ enum time_wait_event {
 
 struct time_wait_record {
 	struct record header;
-	__u64 socket;	  /* the cookie of the socket it stands for */
+	__u64 socket;     /* the cookie of the socket it stands for */
 	__u32 timeout_ms; /* asked for, 0 when not known */
-	__u8 event;	  /* enum time_wait_event */
-	__u8 substate;	  /* 6 TIME_WAIT, 5 an orphaned FIN_WAIT2 */
+	__u8 event;       /* enum time_wait_event */
+	__u8 substate;    /* 6 TIME_WAIT, 5 an orphaned FIN_WAIT2 */
 	__u8 pad[2];
 };
 

@@ -32,12 +32,12 @@ struct filter {
 };
 
 struct settings {
-	__u64 tw_timer_handler;	   /* address of the kernel's function, 0 unknown */
-	__u32 home_netns;	   /* the tracer's own namespace */
-	__u8 has_cookie;	   /* bpf_get_socket_cookie() in tracing programs: 5.12 */
-	__u8 reset_has_reason;	   /* tcp_send_reset has a third argument: 6.10 */
-	__u8 follow_flows;	   /* the filter asks for an owner: the socket witness says which
-				      flows are wanted and the packet witness obeys */
+	__u64 tw_timer_handler; /* address of the kernel's function, 0 unknown */
+	__u32 home_netns;       /* the tracer's own namespace */
+	__u8 has_cookie;        /* bpf_get_socket_cookie() in tracing programs: 5.12 */
+	__u8 reset_has_reason;  /* tcp_send_reset has a third argument: 6.10 */
+	__u8 follow_flows;      /* the filter asks for an owner: the socket witness says which
+				   flows are wanted and the packet witness obeys */
 	__u8 pad;
 	struct filter filter;
 };

@@ -53,7 +53,7 @@ static __always_inline void closing_whole(const struct tcp_segment *segment, con
 	if (segment->flags & SEGMENT_FIN) {
 		__u32 end = segment->seq + segment->payload + 1;
 
-		if (!filter_segment_flow(&segment->flow))
+		if (!segment_flow_passes(&segment->flow))
 			return;
 		if (segment->flags & SEGMENT_SYN)
 			end++;
@@ -67,7 +67,7 @@ static __always_inline void closing_whole(const struct tcp_segment *segment, con
 static __always_inline void closing_reset(const struct tcp_segment *segment, const void *context,
 					  __u32 hook, __u8 notes)
 {
-	if (filter_segment_flow(&segment->flow))
+	if (segment_flow_passes(&segment->flow))
 		closing_send(segment, context, hook, notes);
 }
 

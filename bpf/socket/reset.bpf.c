@@ -36,7 +36,7 @@ static __always_inline void send_reset(struct sock *sk, __u8 direction, __u32 re
 		return;
 	/* For a mini-socket (TIME_WAIT) there is no tcp_sock, and skc_num still holds the port. */
 	kernel_flow(&flow, sk, bpf_skc_to_tcp_sock(sk));
-	if (!filter_socket_flow(&flow))
+	if (!socket_flow_passes(&flow))
 		return;
 	record = emit_reserve(RECORD_RESET, sizeof(*record));
 	if (!record)
@@ -81,7 +81,7 @@ static __always_inline void send_retransmit(struct sock *sk, const struct sk_buf
 	if (!(flags & SEGMENT_FIN))
 		return;
 	kernel_flow(&flow, sk, bpf_skc_to_tcp_sock(sk));
-	if (!filter_socket_flow(&flow))
+	if (!socket_flow_passes(&flow))
 		return;
 	record = emit_reserve(RECORD_RETRANSMIT, sizeof(*record));
 	if (!record)

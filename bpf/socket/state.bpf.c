@@ -91,7 +91,8 @@ static __always_inline bool is_close(const struct sock *sk, int from, int to,
 	case STATE_SYN_SENT:
 		return to == STATE_CLOSE && sk->sk_lock.owned && !sk->sk_err;
 	case STATE_SYN_RECV:
-		return to != STATE_ESTABLISHED && (to != STATE_CLOSE || (known && known->owner.pid));
+		return to != STATE_ESTABLISHED &&
+		       (to != STATE_CLOSE || (known && known->owner.pid));
 	case STATE_LISTEN:
 		return to == STATE_CLOSE; /* explains what happens to its queue */
 	}
@@ -133,8 +134,9 @@ static __always_inline void fill_facts(struct state_record *record, struct sock 
 		record->socket = known ? known->id : 0;
 }
 
-/* Filter by process: the owner's, or the caller's where the change is a local call. */
-static __always_inline bool process_passes(const struct sock *sk,
+/* Filter by process: the owner's; of a socket older than the tracer what user space found out, or
+ * the caller's where the change is a local call. */
+static __always_inline bool process_passes(const struct sock *sk, const struct flow *flow,
 					   const struct socket_facts_value *known)
 {
 	struct task task;
@@ -143,6 +145,8 @@ static __always_inline bool process_passes(const struct sock *sk,
 		return true;
 	if (known && known->owner.pid)
 		return facts_process_passes(known->owner.pid, known->owner.comm);
+	if (bpf_map_lookup_elem(&wanted_flows, flow))
+		return true;
 	if (!sk->sk_lock.owned)
 		return false;
 	kernel_task(&task);
@@ -185,7 +189,8 @@ static __always_inline void closing(struct sock *sk, int from, int to)
 	if (!tcp)
 		return;
 	kernel_flow(&flow, sk, tcp);
-	if (!filter_socket_flow(&flow) || !facts_place_passes(sk) || !process_passes(sk, known))
+	if (!socket_flow_passes(&flow) || !facts_place_passes(sk) ||
+	    !process_passes(sk, &flow, known))
 		return;
 	if (settings.follow_flows)
 		facts_want(&flow);

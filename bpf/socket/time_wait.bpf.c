@@ -14,7 +14,7 @@ static __always_inline void tw_expired(const struct inet_timewait_sock *tw)
 	if (BPF_CORE_READ(tw, tw_substate) != STATE_FIN_WAIT2)
 		return;
 	kernel_flow_probed(&flow, &tw->__tw_common);
-	if (!filter_socket_flow(&flow))
+	if (!socket_flow_passes(&flow))
 		return;
 	record = emit_reserve(RECORD_TIME_WAIT, sizeof(*record));
 	if (!record)
@@ -22,7 +22,8 @@ static __always_inline void tw_expired(const struct inet_timewait_sock *tw)
 	record->header.netns = BPF_CORE_READ(tw, __tw_common.skc_net.net, ns.inum);
 	record->header.flow = flow;
 	/* The mini-socket keeps the cookie of the socket it stands for. */
-	record->socket = settings.has_cookie ? BPF_CORE_READ(tw, __tw_common.skc_cookie.counter) : 0;
+	record->socket =
+		settings.has_cookie ? BPF_CORE_READ(tw, __tw_common.skc_cookie.counter) : 0;
 	record->timeout_ms = 0;
 	record->event = TIME_WAIT_EXPIRED;
 	record->substate = STATE_FIN_WAIT2;

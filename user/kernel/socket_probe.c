@@ -80,14 +80,23 @@ out:
 	return 0;
 }
 
+void socket_probe_detach(struct socket_probe *probe)
+{
+	for (int i = 0; i < 2; i++) {
+		bpf_link__destroy(probe->accept_links[i]);
+		probe->accept_links[i] = NULL;
+	}
+	socket__detach(probe->skeleton);
+}
+
 void socket_probe_close(struct socket_probe *probe)
 {
 	if (!probe)
 		return;
-	for (int i = 0; i < 2; i++)
-		bpf_link__destroy(probe->accept_links[i]);
-	if (probe->skeleton)
+	if (probe->skeleton) {
+		socket_probe_detach(probe);
 		socket__destroy(probe->skeleton);
+	}
 	free(probe->counts);
 	free(probe);
 }

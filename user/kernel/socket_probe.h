@@ -31,6 +31,9 @@ void socket_probe_close(struct socket_probe *probe);
  * named in `why`, with 0 as the result. */
 int socket_probe_attach(struct socket_probe *probe, const struct plan *plan, struct buffer *why);
 
+/* Detaches; the maps stay readable until the close. */
+void socket_probe_detach(struct socket_probe *probe);
+
 struct shared_maps socket_probe_maps(const struct socket_probe *probe);
 
 /* How many records of each kind found no room in the ring so far. 0 or a negative errno. */

@@ -29,12 +29,24 @@ struct table {
 	size_t count;
 };
 
-struct holders {
+/* A scan that is not complete: the processes there were when it began, and what they hold. */
+struct scan {
+	int proc; /* open while it runs, else below 0 */
+	uint32_t *pids;
+	size_t pid_count;
+	size_t pid_capacity;
+	size_t next; /* of pids */
 	struct table by_inode;
+	struct holders_stats stats;
+};
+
+struct holders {
+	struct table by_inode; /* of the last complete scan */
 	struct table by_cookie;
 	size_t limit;
 	uint64_t next_scan;
 	struct holders_stats stats;
+	struct scan scan;
 };
 
 static struct entry *table_slot(const struct table *table, uint64_t key)
@@ -96,8 +108,10 @@ struct holders *holders_new(size_t limit)
 {
 	struct holders *holders = calloc(1, sizeof(*holders));
 
-	if (holders)
-		holders->limit = limit;
+	if (!holders)
+		return NULL;
+	holders->limit = limit;
+	holders->scan.proc = -1;
 	return holders;
 }
 
@@ -105,14 +119,18 @@ void holders_free(struct holders *holders)
 {
 	if (!holders)
 		return;
+	if (holders->scan.proc >= 0)
+		close(holders->scan.proc);
+	free(holders->scan.pids);
+	free(holders->scan.by_inode.entries);
 	free(holders->by_inode.entries);
 	free(holders->by_cookie.entries);
 	free(holders);
 }
 
-/* One process of the scan; its name is only read if it holds a socket. */
+/* The process being looked at; its name is only read if it holds a socket. */
 struct scanned {
-	int proc;
+	struct holders *holders;
 	uint32_t pid;
 	bool named;
 	char comm[HOLDER_COMM_LENGTH];
@@ -125,7 +143,7 @@ static void scanned_name(struct scanned *process)
 	int file;
 
 	snprintf(path, sizeof(path), "%u/comm", process->pid);
-	file = openat(process->proc, path, O_RDONLY | O_CLOEXEC);
+	file = openat(process->holders->scan.proc, path, O_RDONLY | O_CLOEXEC);
 	if (file >= 0) {
 		length = read(file, process->comm, sizeof(process->comm) - 1);
 		close(file);
@@ -136,12 +154,13 @@ static void scanned_name(struct scanned *process)
 	process->named = true;
 }
 
-static void holders_add(struct holders *holders, struct scanned *process, uint64_t inode)
+static void scanned_holds(struct scanned *process, uint64_t inode)
 {
-	struct entry *entry = table_add(&holders->by_inode, inode, holders->limit);
+	struct holders *holders = process->holders;
+	struct entry *entry = table_add(&holders->scan.by_inode, inode, holders->limit);
 
 	if (!entry) {
-		holders->stats.dropped++;
+		holders->scan.stats.dropped++;
 		return;
 	}
 	if (!process->named)
@@ -168,57 +187,94 @@ static uint64_t socket_inode(const char *link, ssize_t length)
 	return inode;
 }
 
-struct scan {
-	struct holders *holders;
-	struct scanned process;
-};
-
 static void scan_descriptor(void *context, int directory, const char *name)
 {
-	struct scan *scan = context;
 	char link[64];
 	uint64_t inode = socket_inode(link, readlinkat(directory, name, link, sizeof(link)));
 
 	if (inode)
-		holders_add(scan->holders, &scan->process, inode);
+		scanned_holds(context, inode);
 }
 
 /* A process may be gone by now, or not ours to look into: it then holds nothing for us. */
-static void scan_process(void *context, int proc, const char *name)
+static void scan_process(struct holders *holders, uint32_t pid)
 {
-	struct scan *scan = context;
+	struct scanned process = {.holders = holders, .pid = pid};
 	char path[32];
 	int directory;
 
-	snprintf(path, sizeof(path), "%.20s/fd", name);
-	directory = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%u/fd", pid);
+	directory = openat(holders->scan.proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
 		return;
-	scan->process = (struct scanned){.proc = proc, .pid = (uint32_t)strtoul(name, NULL, 10)};
-	scan->holders->stats.processes++;
-	proc_each_number(directory, scan_descriptor, scan);
+	holders->scan.stats.processes++;
+	proc_each_number(directory, scan_descriptor, &process);
 	close(directory);
 }
 
-int holders_refresh(struct holders *holders, uint64_t now)
+static void scan_list(void *context, int proc, const char *name)
 {
-	struct scan scan = {.holders = holders};
-	uint64_t start = clock_boot(), pause;
-	int proc, error;
+	struct scan *scan = context;
 
-	if (now < holders->next_scan)
-		return 0;
-	proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (proc < 0)
+	(void)proc;
+	if (scan->pid_count == scan->pid_capacity) {
+		size_t capacity = scan->pid_capacity ? scan->pid_capacity * 2 : 1024;
+		uint32_t *pids = realloc(scan->pids, capacity * sizeof(*pids));
+
+		if (!pids)
+			return;
+		scan->pids = pids;
+		scan->pid_capacity = capacity;
+	}
+	scan->pids[scan->pid_count++] = (uint32_t)strtoul(name, NULL, 10);
+}
+
+static int scan_begin(struct scan *scan)
+{
+	scan->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (scan->proc < 0)
 		return -errno;
-	table_clear(&holders->by_inode);
-	holders->stats = (struct holders_stats){};
-	error = proc_each_number(proc, scan_process, &scan);
-	close(proc);
-	holders->stats.sockets = holders->by_inode.count;
-	holders->stats.scan_ns = clock_boot() - start;
-	pause = holders->stats.scan_ns * SCAN_SHARE;
+	scan->pid_count = 0;
+	scan->next = 0;
+	scan->stats = (struct holders_stats){};
+	return proc_each_number(scan->proc, scan_list, scan);
+}
+
+/* The new tables take the place of the old ones, whose memory is kept for the next scan. */
+static void scan_end(struct holders *holders, uint64_t now)
+{
+	struct table old = holders->by_inode;
+	uint64_t pause = holders->scan.stats.scan_ns * SCAN_SHARE;
+
+	holders->scan.stats.sockets = holders->scan.by_inode.count;
+	holders->stats = holders->scan.stats;
+	holders->by_inode = holders->scan.by_inode;
+	table_clear(&old);
+	holders->scan.by_inode = old;
+	close(holders->scan.proc);
+	holders->scan.proc = -1;
 	holders->next_scan = now + (pause > SECOND ? pause : SECOND);
+}
+
+int holders_refresh(struct holders *holders, uint64_t now, uint64_t budget)
+{
+	struct scan *scan = &holders->scan;
+	uint64_t start = clock_boot(), spent = 0;
+	int error = 0;
+
+	if (scan->proc < 0 && now < holders->next_scan)
+		return 0;
+	if (scan->proc < 0)
+		error = scan_begin(scan);
+	while (!error && scan->next < scan->pid_count && spent < budget) {
+		scan_process(holders, scan->pids[scan->next++]);
+		spent = clock_boot() - start;
+	}
+	scan->stats.scan_ns += spent;
+	if (!error && scan->next < scan->pid_count)
+		return 0;
+	if (scan->proc >= 0)
+		scan_end(holders, now);
 	return error ? error : 1;
 }
 
@@ -233,16 +289,19 @@ static bool holder_of(const struct table *table, uint64_t key, struct holder *ho
 
 bool holders_find(const struct holders *holders, uint64_t inode, struct holder *holder)
 {
-	return holder_of(&holders->by_inode, inode, holder);
+	return holder_of(&holders->scan.by_inode, inode, holder) ||
+	       holder_of(&holders->by_inode, inode, holder);
 }
 
 void holders_keep(struct holders *holders, uint64_t cookie, uint64_t inode)
 {
-	const struct entry *now = table_find(&holders->by_inode, inode);
-	struct entry *kept = now ? table_add(&holders->by_cookie, cookie, holders->limit) : NULL;
+	struct holder holder;
+	struct entry *kept = NULL;
 
+	if (holders_find(holders, inode, &holder))
+		kept = table_add(&holders->by_cookie, cookie, holders->limit);
 	if (kept)
-		kept->holder = now->holder;
+		kept->holder = holder;
 }
 
 bool holders_find_cookie(const struct holders *holders, uint64_t cookie, struct holder *holder)

@@ -24,11 +24,13 @@ struct holders;
 struct holders *holders_new(size_t limit);
 void holders_free(struct holders *holders);
 
-/* Scans /proc, at most once a second and for at most a fiftieth of the time. 1: scanned, 0: too
- * soon, or a negative errno. */
-int holders_refresh(struct holders *holders, uint64_t now);
+/* Scans /proc for about `budget` ns and goes on with the next call: with 10,000 processes a scan
+ * takes half a second, in which a busy ring would overflow. A new scan begins at most once a
+ * second, and so that scans take no more than a fiftieth of the time. 1: a scan is complete, 0: it
+ * is not or it is too soon for one, or a negative errno. */
+int holders_refresh(struct holders *holders, uint64_t now, uint64_t budget);
 
-/* The holder of a socket's inode as of the last scan. */
+/* The holder of a socket's inode, as far as the scan that runs and the one before it know. */
 bool holders_find(const struct holders *holders, uint64_t inode, struct holder *holder);
 
 /* Keeps the holder that inode has now under the socket's cookie: it is found by
@@ -37,10 +39,10 @@ void holders_keep(struct holders *holders, uint64_t cookie, uint64_t inode);
 bool holders_find_cookie(const struct holders *holders, uint64_t cookie, struct holder *holder);
 
 struct holders_stats {
-	size_t processes; /* seen by the last scan */
+	size_t processes; /* seen by the last complete scan */
 	size_t sockets;   /* held by them */
 	size_t dropped;   /* above the limit */
-	uint64_t scan_ns; /* how long it took */
+	uint64_t scan_ns; /* the time it cost */
 };
 
 struct holders_stats holders_stats(const struct holders *holders);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The one table of options: parser, --help, manual page and completion come from it. It knows
+ * names and types, not how a value is written or used.
+ */
+#ifndef TCPCLOSE_OPTION_TABLE_H
+#define TCPCLOSE_OPTION_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum option_type {
+	OPTION_FLAG,       /* bool: no argument */
+	OPTION_FILE,       /* the same, a path */
+	OPTION_NETNS,      /* const char *: a pid or a name */
+	OPTION_INTERFACES, /* interfaces and interface_count */
+	OPTION_CHOICE,     /* unsigned int: index into choices */
+	OPTION_FORMAT,     /* const struct output_format *, by choices */
+	OPTION_PID,        /* uint32_t */
+	OPTION_COMM,       /* char[RECORD_COMM_LENGTH], cut as the kernel does */
+	OPTION_PORTS,      /* uint16_t[FILTER_PORTS], ends with 0 */
+	OPTION_NETWORKS,   /* filter.networks and filter.network_count */
+	OPTION_SECONDS,    /* uint64_t in ns */
+	OPTION_COUNT,      /* uint64_t above 0 */
+	OPTION_RING_SIZE,  /* uint32_t, a power of two */
+	OPTION_FEATURE,    /* uint64_t: adds one bit */
+};
+
+struct option_info {
+	char letter;          /* 0: none */
+	bool hidden;          /* for generators: not in --help */
+	const char *name;     /* without the dashes */
+	const char *argument; /* NULL: none */
+	enum option_type type;
+	size_t field;               /* where in struct options */
+	size_t asked;               /* a bool there that says that it was given; 0: none */
+	const char *const *choices; /* ends with NULL */
+	const char *help;
+};
+
+extern const struct option_info option_table[]; /* ends with a NULL name */
+
+const struct option_info *option_find_letter(char letter);
+const struct option_info *option_find_name(const char *name, size_t length);
+
+#endif

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "options.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "option_table.h"
+#include "option_values.h"
+
+#define RING_SIZE (16u * 1024 * 1024)
+
+_Static_assert(sizeof(enum packet_source) == sizeof(unsigned int), "as OPTION_CHOICE writes it");
+
+struct parser {
+	struct options *options;
+	options_find_feature find_feature;
+	struct buffer *error;
+	char *const *next; /* of argv; NULL at its end */
+};
+
+/* "cannot use WHAT[ TEXT]: why" with what the user wrote made harmless. */
+static int refuse(struct parser *parser, const char *dashes, const char *what, size_t length,
+		  const char *text, const char *why)
+{
+	buffer_add_literal(parser->error, "cannot use ");
+	buffer_add_string(parser->error, dashes);
+	buffer_add_escaped(parser->error, what, length);
+	if (text) {
+		buffer_add_char(parser->error, ' ');
+		buffer_add_escaped(parser->error, text, SIZE_MAX);
+	}
+	buffer_add_literal(parser->error, ": ");
+	buffer_add_string(parser->error, why);
+	return -EINVAL;
+}
+
+static int set(struct parser *parser, const struct option_info *info, const char *text)
+{
+	struct buffer reason;
+	int error;
+
+	buffer_init(&reason);
+	error = option_set(parser->options, info, text, parser->find_feature, &reason);
+	buffer_add_char(&reason, '\0');
+	if (error)
+		refuse(parser, "--", info->name, SIZE_MAX, text,
+		       reason.failed ? "no memory" : reason.data);
+	else if (info->asked)
+		*((bool *)((char *)parser->options + info->asked)) = true;
+	buffer_done(&reason);
+	return error;
+}
+
+/* An option and its argument, either attached to it or the next of argv. */
+static int take(struct parser *parser, const struct option_info *info, const char *attached)
+{
+	if (info->argument && !attached) {
+		attached = *parser->next;
+		if (!attached) {
+			buffer_add_literal(parser->error, "cannot use --");
+			buffer_add_string(parser->error, info->name);
+			buffer_add_literal(parser->error, ": it needs an argument; give --");
+			buffer_add_string(parser->error, info->name);
+			buffer_add_char(parser->error, ' ');
+			buffer_add_string(parser->error, info->argument);
+			return -EINVAL;
+		}
+		parser->next++;
+	}
+	return set(parser, info, attached);
+}
+
+/* --name, --name argument, --name=argument */
+static int take_long(struct parser *parser, const char *text)
+{
+	size_t length = strcspn(text, "=");
+	const struct option_info *info = option_find_name(text, length);
+	const char *attached = text[length] ? text + length + 1 : NULL;
+
+	if (!info)
+		return refuse(parser, "--", text, length, NULL,
+			      "there is no such option; --help lists them");
+	if (attached && !info->argument)
+		return refuse(parser, "--", text, SIZE_MAX, NULL, "it takes no argument");
+	return take(parser, info, attached);
+}
+
+/* -v, -vo json, -ojson */
+static int take_letters(struct parser *parser, const char *text)
+{
+	for (; *text; text++) {
+		const struct option_info *info = option_find_letter(*text);
+		int error;
+
+		if (!info)
+			return refuse(parser, "-", text, 1, NULL,
+				      "there is no such option; --help lists them");
+		if (info->argument)
+			return take(parser, info, text[1] ? text + 1 : NULL);
+		error = take(parser, info, NULL);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int refuse_operand(struct parser *parser, const char *text)
+{
+	static const char *const planned[] = {"leaks", "timewait", "report"};
+
+	for (size_t i = 0; i < sizeof(planned) / sizeof(planned[0]); i++) {
+		if (strcmp(planned[i], text))
+			continue;
+		buffer_add_literal(parser->error, "cannot run ");
+		buffer_add_string(parser->error, text);
+		buffer_add_literal(parser->error, ": it is not in this version; without a command "
+						  "tcpclose-trace shows live timelines");
+		return -EINVAL;
+	}
+	return refuse(parser, "", text, SIZE_MAX, NULL,
+		      "it is neither an option nor a command; --help lists what can be given");
+}
+
+static int check_together(struct parser *parser)
+{
+	struct options *options = parser->options;
+
+	if (options->ipv4 && options->ipv6)
+		return refuse(parser, "", "-4 and -6 together", SIZE_MAX, NULL,
+			      "no connection is both; leave both out to see both");
+	if (options->interface_count && options->packets == PACKETS_NONE)
+		return refuse(parser, "", "--interface with --packets none", SIZE_MAX, NULL,
+			      "no segments are read then; leave one of them out");
+	return 0;
+}
+
+int options_parse(struct options *options, int argc, char *const *argv,
+		  options_find_feature find_feature, struct buffer *error)
+{
+	struct parser parser = {
+		.options = options,
+		.find_feature = find_feature,
+		.error = error,
+		.next = argv + (argc > 0),
+	};
+	bool operands = false; /* -- was seen */
+	int result = 0;
+
+	*options = (struct options){
+		.format = output_format_find("text"),
+		.ring_size = RING_SIZE,
+	};
+	while (*parser.next && !result) {
+		const char *text = *parser.next++;
+
+		if (operands || text[0] != '-' || !text[1])
+			result = refuse_operand(&parser, text);
+		else if (!strcmp(text, "--"))
+			operands = true;
+		else if (text[1] == '-')
+			result = take_long(&parser, text + 2);
+		else
+			result = take_letters(&parser, text + 1);
+	}
+	if (result)
+		return result;
+	options->filter.family = options->ipv4 ? 4 : options->ipv6 ? 6 : 0;
+	return check_together(&parser);
+}
+
+struct filter options_filter(const struct options *options, uint32_t netns, uint64_t cgroup)
+{
+	struct filter filter = options->filter;
+
+	filter.netns = netns;
+	filter.cgroup = cgroup;
+	return filter;
+}

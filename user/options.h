@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What the user asked for, from the command line. Parsing is a function of argv alone: it prints
+ * nothing, opens nothing and does not exit.
+ */
+#ifndef TCPCLOSE_OPTIONS_H
+#define TCPCLOSE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "kernel/features.h"
+#include "kernel/plan.h"
+#include "output/output.h"
+#include "settings.h"
+
+#define OPTIONS_INTERFACES 64
+
+/* Strings point into argv. */
+struct options {
+	const char *interfaces[OPTIONS_INTERFACES];
+	unsigned int interface_count; /* 0: every interface */
+	enum packet_source packets;
+	bool packets_asked;
+	const char *cgroup;   /* a path, as given */
+	const char *netns;    /* a pid or a name */
+	struct filter filter; /* without netns and cgroup: see options_filter() */
+	bool ipv4;
+	bool ipv6;
+	const struct output_format *format;
+	bool raw_seq;
+	uint64_t duration; /* ns, 0: no limit */
+	uint64_t count;    /* teardowns, 0: no limit */
+	const char *ready_file;
+	uint64_t without; /* bit set of enum feature */
+	uint32_t ring_size;
+	bool explain;
+	bool verbose;
+	bool version;
+	bool help;
+	bool manual;     /* the manual page on stdout, from its template on stdin */
+	bool completion; /* bash completion on stdout */
+};
+
+/* The feature of a name, FEATURES if there is none: feature_find(). */
+typedef enum feature (*options_find_feature)(const char *name);
+
+/* 0; or -EINVAL and one sentence, without a line end, in error. */
+int options_parse(struct options *options, int argc, char *const *argv,
+		  options_find_feature find_feature, struct buffer *error);
+
+/* The filter for the kernel; the caller looked up netns and cgroup, 0 where none was asked for. */
+struct filter options_filter(const struct options *options, uint32_t netns, uint64_t cgroup);
+
+#endif

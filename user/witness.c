@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "witness.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "filter.h"
+#include "host/clock.h"
+#include "host/log.h"
+#include "kernel/kernel_names.h"
+#include "kernel/plan.h"
+#include "kernel/snapshot.h"
+#include "kernel/socket_probe.h"
+#include "owner/cgroups.h"
+#include "owner/holders.h"
+#include "owner/netns.h"
+
+#define HOLDERS_KEPT (1 << 20)
+
+struct witness {
+	const struct options *options;
+	struct plan plan;
+	struct settings settings;
+	struct socket_probe *sockets;
+	struct ring *ring;
+	struct holders *holders;
+	struct cgroups *cgroups;
+	struct kernel_names *names;
+};
+
+static uint32_t own_netns(void)
+{
+	struct stat stat_of;
+
+	return stat("/proc/self/ns/net", &stat_of) ? 0 : (uint32_t)stat_of.st_ino;
+}
+
+/* Names of the command line become numbers of the kernel. */
+static int resolve_filter(struct witness *witness)
+{
+	const struct options *options = witness->options;
+	struct cgroup_place place = {0};
+	uint32_t netns = 0;
+	char reason[128];
+
+	if (options->netns && netns_find(options->netns, &netns, reason, sizeof(reason))) {
+		log_error("cannot use --netns %s: %s; give a pid or a name from ip netns",
+			  options->netns, reason);
+		return -EINVAL;
+	}
+	if (options->cgroup &&
+	    cgroups_find(witness->cgroups, options->cgroup, &place, reason, sizeof(reason))) {
+		log_error("cannot use --cgroup %s: %s; give a path below the cgroup2 mount",
+			  options->cgroup, reason);
+		return -EINVAL;
+	}
+	witness->settings.filter = options_filter(options, netns, place.id);
+	return 0;
+}
+
+static void fill_settings(struct witness *witness, const struct features *features)
+{
+	struct settings *settings = &witness->settings;
+	const struct filter *filter = &settings->filter;
+
+	settings->tw_timer_handler = features->tw_timer_handler;
+	settings->home_netns = own_netns();
+	settings->has_cookie = witness->plan.cookie;
+	settings->reset_has_reason = witness->plan.reset_reason;
+	settings->follow_flows =
+		filter->pid || filter->comm[0] || filter->cgroup || filter->netns;
+}
+
+static enum exit_status open_sockets(struct witness *witness)
+{
+	struct buffer why;
+	int error;
+
+	buffer_init(&why);
+	log_libbpf_forget();
+	error = socket_probe_open(&witness->sockets, &witness->plan, &witness->settings,
+				  witness->options->ring_size, &why);
+	if (!error)
+		error = socket_probe_attach(witness->sockets, &witness->plan, &why);
+	if (error)
+		log_error("cannot trace sockets: %.*s (%s); try -v for the kernel's own words",
+			  (int)why.length, why.data ? why.data : "", log_libbpf_cause());
+	else if (why.length)
+		log_warning("tracing without a part: %.*s", (int)why.length, why.data);
+	buffer_done(&why);
+	return error ? EXIT_NOT_ATTACHED : EXIT_DONE;
+}
+
+/* A part that the user asked for must work; a default part is left out and says so. */
+static enum exit_status open_packets(struct witness *witness)
+{
+	(void)witness;
+	return EXIT_DONE;
+}
+
+static enum exit_status open_all(struct witness *witness, ring_take take, void *context)
+{
+	enum exit_status status = open_sockets(witness);
+	int error;
+
+	if (status == EXIT_DONE)
+		status = open_packets(witness);
+	if (status != EXIT_DONE)
+		return status;
+	error = ring_open(&witness->ring, socket_probe_maps(witness->sockets).ring, take, context);
+	if (!error)
+		return EXIT_DONE;
+	log_error("cannot read the ring buffer: %s", strerror(-error));
+	return EXIT_FAILED;
+}
+
+enum exit_status witness_open(struct witness **result, const struct options *options,
+			      const struct features *features, ring_take take, void *context)
+{
+	const struct plan_request request = {options->packets, options->packets_asked};
+	struct witness *witness = calloc(1, sizeof(*witness));
+	enum exit_status status = EXIT_FAILED;
+
+	if (!witness)
+		goto out;
+	witness->options = options;
+	witness->plan = plan_make(features, &request);
+	witness->cgroups = cgroups_new();
+	witness->holders = holders_new(HOLDERS_KEPT);
+	witness->names = kernel_names_new();
+	if (!witness->cgroups || !witness->holders || !witness->names)
+		goto out;
+	status = EXIT_NOT_ATTACHED;
+	if (witness->plan.refusal[0]) {
+		log_error("%s", witness->plan.refusal);
+		goto out;
+	}
+	if (witness->plan.notice[0])
+		log_warning("%s", witness->plan.notice);
+	status = EXIT_USAGE;
+	if (resolve_filter(witness))
+		goto out;
+	fill_settings(witness, features);
+	status = open_all(witness, take, context);
+out:
+	if (status != EXIT_DONE) {
+		witness_close(witness);
+		witness = NULL;
+	}
+	*result = witness;
+	return status;
+}
+
+void witness_detach(struct witness *witness)
+{
+	socket_probe_detach(witness->sockets);
+}
+
+void witness_close(struct witness *witness)
+{
+	if (!witness)
+		return;
+	ring_close(witness->ring);
+	socket_probe_close(witness->sockets);
+	holders_free(witness->holders);
+	cgroups_free(witness->cgroups);
+	kernel_names_free(witness->names);
+	free(witness);
+}
+
+/* The filter's conditions that the kernel checks for live records, for one of the snapshot. */
+static bool snapshot_passes(const struct witness *witness, const struct state_record *record,
+			    const struct holder *holder)
+{
+	const struct filter *filter = &witness->settings.filter;
+
+	if (!filter_socket_flow(filter, &record->header.flow))
+		return false;
+	if (filter->netns && filter->netns != record->header.netns)
+		return false;
+	if (filter->cgroup && filter->cgroup != record->cgroup)
+		return false;
+	if (filter->pid && (!holder || holder->pid != filter->pid))
+		return false;
+	return !filter->comm[0] ||
+	       (holder && strncmp(holder->comm, filter->comm, sizeof(filter->comm)) == 0);
+}
+
+struct snapshot_context {
+	struct witness *witness;
+	ring_take take;
+	void *context;
+};
+
+/* Every socket's holder is kept for the day it closes; one that is closing already is a record. */
+static int take_snapshot(void *context, const struct state_record *record)
+{
+	const struct snapshot_context *snapshot = context;
+	struct witness *witness = snapshot->witness;
+	struct holder holder;
+	bool held = holders_find(witness->holders, record->inode, &holder);
+	uint8_t wanted = 1;
+
+	if (record->socket && held)
+		holders_keep(witness->holders, record->socket, record->inode);
+	if (!snapshot_passes(witness, record, held ? &holder : NULL))
+		return 0;
+	if (witness->settings.follow_flows)
+		bpf_map_update_elem(socket_probe_maps(witness->sockets).wanted_flows,
+				    &record->header.flow, &wanted, BPF_ANY);
+	if (!tcp_state_is_closing(record->to) || !record->socket)
+		return 0;
+	return snapshot->take(snapshot->context, &record->header, sizeof(*record));
+}
+
+int witness_snapshot(struct witness *witness, ring_take take, void *context)
+{
+	const struct snapshot_request request = {
+		.time = clock_boot(),
+		.sock_diag = witness->plan.snapshot,
+	};
+	struct snapshot_context snapshot = {witness, take, context};
+	struct snapshot_result result;
+
+	while (holders_refresh(witness->holders, clock_boot(), UINT64_MAX) == 0)
+		;
+	return snapshot_take(&request, take_snapshot, &snapshot, &result);
+}
+
+int witness_ring(const struct witness *witness)
+{
+	return ring_descriptor(witness->ring);
+}
+
+int witness_drain(struct witness *witness)
+{
+	return ring_drain(witness->ring);
+}
+
+int witness_lost(struct witness *witness, uint64_t lost[RECORD_KINDS])
+{
+	return socket_probe_lost(witness->sockets, lost);
+}
+
+unsigned int witness_descriptors(const struct witness *witness, struct pollfd *descriptors)
+{
+	(void)witness, (void)descriptors;
+	return 0;
+}
+
+void witness_dispatch(struct witness *witness, const struct pollfd *descriptors,
+		      unsigned int count)
+{
+	(void)witness, (void)descriptors, (void)count;
+}
+
+/* A scan of /proc may go on for this long while records wait. */
+#define SCAN_BUDGET 2000000
+
+static bool find_holder(struct witness *witness, const struct state_record *record,
+			struct holder *holder)
+{
+	if (holders_find_cookie(witness->holders, record->socket, holder))
+		return true;
+	if (!record->inode)
+		return false;
+	if (holders_find(witness->holders, record->inode, holder))
+		return true;
+	holders_refresh(witness->holders, record->header.time, SCAN_BUDGET);
+	return holders_find(witness->holders, record->inode, holder);
+}
+
+static void complete_owner(struct witness *witness, const struct state_record *record,
+			   struct correlator *correlator)
+{
+	struct owner_record owner = {
+		.header = record->header,
+		.socket = record->socket,
+		.owner = {.how = OWNER_HOLDER},
+	};
+	struct holder holder;
+
+	if (record->owner.pid || !record->socket || !find_holder(witness, record, &holder))
+		return;
+	owner.header.kind = RECORD_OWNER;
+	owner.header.length = sizeof(owner);
+	owner.owner.pid = holder.pid;
+	memcpy(owner.owner.comm, holder.comm, sizeof(owner.owner.comm));
+	correlator_feed(correlator, &owner.header, sizeof(owner));
+}
+
+void witness_complete(struct witness *witness, const struct record *record,
+		      struct correlator *correlator)
+{
+	if (record->kind == RECORD_STATE)
+		complete_owner(witness, (const struct state_record *)record, correlator);
+}
+
+static const char *cgroup_path(void *context, uint64_t cgroup)
+{
+	const struct witness *witness = context;
+
+	return cgroups_path(witness->cgroups, cgroup);
+}
+
+static const char *reset_reason(void *context, uint32_t reason)
+{
+	const struct witness *witness = context;
+
+	return kernel_names_reset_reason(witness->names, reason);
+}
+
+struct output_lookup witness_lookup(struct witness *witness)
+{
+	return (struct output_lookup){
+		.context = witness,
+		.cgroup_path = cgroup_path,
+		.reset_reason = reset_reason,
+	};
+}
