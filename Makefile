@@ -93,4 +93,65 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
+# Tests: programs test_* that speak TAP, one folder a tier; tests/run runs and counts them.
+
+unit_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+bpf_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bpf/test_*.c))
+workloads := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/workload/*.c))
+test_programs := $(unit_tests) $(bpf_tests) $(workloads) $(BUILD)/tests/scenarios/play
+
+# Everything but main, to link from; the linker takes what a test needs.
+$(BUILD)/librooms.a: $(filter-out %/main.o,$(call objects,$(program_sources)))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/tests/%: tests/%.c $(BUILD)/librooms.a $(BUILD)/libcore.a
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MT $@ -o $@ $< $(BUILD)/librooms.a \
+	$(BUILD)/libcore.a $(TEST_LIBS)
+
+$(unit_tests): TEST_LIBS = -lcmocka
+$(bpf_tests): TEST_LIBS = $(LIBS)
+$(workloads): TEST_LIBS = -pthread
+# These rooms ask the kernel.
+$(BUILD)/tests/unit/test_plan $(BUILD)/tests/unit/test_owner: TEST_LIBS = -lcmocka $(LIBS)
+$(bpf_tests): | $(skeletons)
+
+.PHONY: check
+check: all $(test_programs) ## build and run the tests (TESTS=tier or program: only these)
+	@BUILD=$(BUILD) tests/run $(TESTS)
+
+.PHONY: test
+test: ## install what is missing, build, run all tests (as root)
+	$(call install_packages,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+	@$(MAKE) --no-print-directory check
+
+.PHONY: demo
+demo: ## install what is missing, build, show real closes (as root)
+	$(call install_packages,$(BUILD_PACKAGES) $(DEMO_PACKAGES))
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) tests/demo
+
+.PHONY: update-scenarios
+update-scenarios: $(BUILD)/tests/scenarios/play ## write tests/scenarios/*/expected.* anew
+	@BUILD=$(BUILD) tests/scenarios/test_scenarios --update
+
+.PHONY: format
+format: ## lay out all C files by .clang-format
+	$(Q)find bpf user vmlinux tests -name '*.[ch]' | xargs clang-format -i
+
+$(BUILD)/tcpclose-trace.8: user/manual.8.in $(BUILD)/tcpclose-trace
+	$(call say,MAN,$@)
+	$(Q)$(BUILD)/tcpclose-trace --man <$< >$@.new && mv $@.new $@
+
+$(BUILD)/tcpclose-trace.bash: $(BUILD)/tcpclose-trace
+	$(Q)$< --completion >$@.new && mv $@.new $@
+
+.PHONY: install
+install: all $(BUILD)/tcpclose-trace.8 $(BUILD)/tcpclose-trace.bash ## to DESTDIR, PREFIX
+	install -D -m 755 $(BUILD)/tcpclose-trace $(DESTDIR)$(PREFIX)/sbin/tcpclose-trace
+	install -D -m 644 $(BUILD)/tcpclose-trace.8 $(DESTDIR)$(PREFIX)/share/man/man8/tcpclose-trace.8
+	install -D -m 644 $(BUILD)/tcpclose-trace.bash \
+	$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tcpclose-trace
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -175,29 +175,31 @@ void usage_manual(struct buffer *out, const char *template, size_t length, const
 	}
 }
 
-/* What compgen makes the words of an option's argument from. */
+/* What compgen makes the words of an option's argument from; nothing if any text may follow. */
 static void add_words(struct buffer *out, const struct option_info *info)
 {
-	switch (info->type) {
-	case OPTION_FILE:
-		buffer_add_literal(out, "-f");
+	static const char *const sources[] = {
+		[OPTION_FILE] = "-f",
+		[OPTION_INTERFACES] = "-W \"$(command ls /sys/class/net 2>/dev/null)\"",
+		[OPTION_NETNS] = "-W \"$(command ls /run/netns 2>/dev/null)\"",
+	};
+	const char *source = NULL;
+
+	if (info->type < sizeof(sources) / sizeof(sources[0]))
+		source = sources[info->type];
+	if (!source && !info->choices)
 		return;
-	case OPTION_INTERFACES:
-		buffer_add_literal(out, "-W \"$(command ls /sys/class/net 2>/dev/null)\"");
-		return;
-	case OPTION_NETNS:
-		buffer_add_literal(out, "-W \"$(command ls /run/netns 2>/dev/null)\"");
-		return;
-	default:
-		break;
-	}
-	buffer_add_literal(out, "-W '");
-	for (unsigned int i = 0; info->choices && info->choices[i]; i++) {
+	buffer_add_literal(out, "\t\tCOMPREPLY=($(compgen ");
+	if (source)
+		buffer_add_string(out, source);
+	else
+		buffer_add_literal(out, "-W '");
+	for (unsigned int i = 0; !source && info->choices[i]; i++) {
 		if (i)
 			buffer_add_char(out, ' ');
 		buffer_add_string(out, info->choices[i]);
 	}
-	buffer_add_char(out, '\'');
+	buffer_add_string(out, source ? " -- \"$current\"))\n" : "' -- \"$current\"))\n");
 }
 
 static void add_argument_case(struct buffer *out, const struct option_info *info)
@@ -210,9 +212,9 @@ static void add_argument_case(struct buffer *out, const struct option_info *info
 	}
 	buffer_add_literal(out, "--");
 	buffer_add_string(out, info->name);
-	buffer_add_literal(out, ")\n\t\tCOMPREPLY=($(compgen ");
+	buffer_add_literal(out, ")\n");
 	add_words(out, info);
-	buffer_add_literal(out, " -- \"$current\"))\n\t\treturn\n\t\t;;\n");
+	buffer_add_literal(out, "\t\treturn\n\t\t;;\n");
 }
 
 void usage_completion(struct buffer *out)

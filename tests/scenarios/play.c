@@ -107,11 +107,20 @@ static void parse_address(struct play *play, struct end *end, char *text)
 		fail(play, "not an address");
 }
 
+static void set_comm(struct play *play, char comm[RECORD_COMM_LENGTH])
+{
+	const char *name = word(play);
+	size_t length = strnlen(name, RECORD_COMM_LENGTH);
+
+	memset(comm, 0, RECORD_COMM_LENGTH);
+	memcpy(comm, name, length);
+}
+
 static struct owner parse_owner(struct play *play, uint8_t how)
 {
 	struct owner owner = {.how = how, .pid = (uint32_t)number(play)};
 
-	strncpy(owner.comm, word(play), sizeof(owner.comm));
+	set_comm(play, owner.comm);
 	return owner;
 }
 
@@ -279,7 +288,7 @@ static void play_state(struct play *play, uint64_t time)
 			unread = (uint32_t)number(play);
 		else if (have(play, "task")) {
 			record.task.pid = record.task.tid = (uint32_t)number(play);
-			strncpy(record.task.comm, word(play), sizeof(record.task.comm));
+			set_comm(play, record.task.comm);
 		} else
 			fail(play, "not a word of a state");
 	}
@@ -453,15 +462,16 @@ static void play_line(struct play *play, char *line)
 		fail(play, "words left over");
 }
 
+/* The letters that parse_place() packed into the index. */
 static const char *interface_name(void *context, uint32_t netns, uint32_t interface)
 {
 	static char name[5];
+	unsigned int at = 4;
 
 	(void)context, (void)netns;
-	name[4] = '\0';
-	for (int i = 3; i >= 0; i--, interface /= 256)
-		name[i] = (char)(interface % 256);
-	return name + strspn(name, "") + (name[0] ? 0 : name[1] ? 1 : name[2] ? 2 : 3);
+	for (; interface && at > 0; interface /= 256)
+		name[--at] = (char)(interface % 256);
+	return at < 4 ? name + at : NULL;
 }
 
 static const char *reset_reason(void *context, uint32_t reason)

@@ -82,6 +82,11 @@ struct findings {
 	bool fin_crossed;  /* neither FIN acknowledges the other */
 };
 
+static bool acknowledges(const struct segment *segment, const struct segment *fin)
+{
+	return segment->ack == fin->seq + fin->payload + 1;
+}
+
 static struct findings find(const struct connection_view *connection, unsigned int local)
 {
 	const struct connection_end *end = &connection->ends[local];
@@ -109,8 +114,10 @@ static struct findings find(const struct connection_view *connection, unsigned i
 			found.separate_ack = true;
 	}
 	if (found.fin[0] != NO_SEGMENT && found.fin[1] != NO_SEGMENT)
-		found.fin_crossed = connection->segments[found.fin[0]].acks == NO_SEGMENT &&
-				    connection->segments[found.fin[1]].acks == NO_SEGMENT;
+		found.fin_crossed = !acknowledges(&connection->segments[found.fin[0]],
+						  &connection->segments[found.fin[1]]) &&
+				    !acknowledges(&connection->segments[found.fin[1]],
+						  &connection->segments[found.fin[0]]);
 	return found;
 }
 

@@ -372,7 +372,8 @@ static void derive_segments(struct connection *connection)
 {
 	struct connection_view *view = &connection->view;
 	bool fin_seen[2] = {false, false};
-	bool acked[2] = {false, false};
+	bool acked[2] = {false, false};   /* at all */
+	bool unacked[2] = {false, false}; /* its latest transmission */
 	int first = earlier_closer(view); /* the end whose FIN came first */
 
 	view->fin_retransmissions[0] = 0;
@@ -386,16 +387,19 @@ static void derive_segments(struct connection *connection)
 		segment->acks = NO_SEGMENT;
 		segment->ack_rtt = 0;
 		segment->retransmission = false;
+		/* A later segment repeats the number; as in Wireshark the first one acknowledges. */
 		if (segment->flags & SEGMENT_ACK && !(segment->flags & SEGMENT_RST) && fin->known &&
-		    segment->ack == fin->end && fin_seen[!sender]) {
+		    segment->ack == fin->end && unacked[!sender]) {
 			segment->acks = (int16_t)fin_before(view, i, !sender);
 			segment->ack_rtt = segment->time - view->segments[segment->acks].time;
 			if (!acked[!sender])
 				segment->wave = first == (int)!sender ? 2 : 4;
 			acked[!sender] = true;
+			unacked[!sender] = false;
 		}
 		if (!(segment->flags & SEGMENT_FIN) || segment->flags & SEGMENT_RST)
 			continue;
+		unacked[sender] = true;
 		segment->retransmission = fin_seen[sender];
 		if (fin_seen[sender]) {
 			view->fin_retransmissions[sender]++;
