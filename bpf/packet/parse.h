@@ -288,19 +288,28 @@ PARSE_INLINE enum parse_answer parse_ipv4(struct parse_walk *walk, struct tcp_se
 	return PARSE_SEGMENT;
 }
 
+/* The length of an extension header is (length * scale + base) * unit; unit 0: no such header. A
+ * table and no branches, so that the verifier has one path to follow through each header. */
+struct parse_extension {
+	__u8 unit;
+	__u8 base;
+	__u8 scale;
+};
+
+static const struct parse_extension parse_extension_kinds[256] = {
+	[WIRE_NEXT_HOP_BY_HOP] = {8, 1, 1},
+	[WIRE_NEXT_ROUTING] = {8, 1, 1},
+	[WIRE_NEXT_DESTINATION] = {8, 1, 1},
+	[WIRE_NEXT_AUTHENTICATION] = {4, 2, 1},
+	[WIRE_NEXT_FRAGMENT] = {sizeof(struct wire_extension), 1, 0},
+};
+
 PARSE_INLINE __u32 parse_extension_length(__u8 kind, __u8 length)
 {
-	switch (kind) {
-	case WIRE_NEXT_HOP_BY_HOP:
-	case WIRE_NEXT_ROUTING:
-	case WIRE_NEXT_DESTINATION:
-		return (length + 1u) * 8;
-	case WIRE_NEXT_AUTHENTICATION:
-		return (length + 2u) * 4;
-	case WIRE_NEXT_FRAGMENT:
-		return sizeof(struct wire_extension);
-	}
-	return 0;
+	const struct parse_extension *extension = &parse_extension_kinds[kind];
+
+	/* The mask is a bound for the verifier: the longest has 2048 bytes. */
+	return (length * extension->scale + extension->base) * extension->unit & 0xffc;
 }
 
 /* Up to TCP, or up to the fragment header of a later fragment: what follows that is no header. */

@@ -2,5 +2,6 @@
 #include "tables.bpf.h"
 
 struct packet_counts_map packet_counts SEC(".maps");
+struct segments_map segments SEC(".maps");
 struct fragments_map fragments SEC(".maps");
 struct fin_bucket fin_acks[FIN_BUCKETS] __attribute__((aligned(64))) = {};

@@ -46,12 +46,30 @@ struct fragments_map {
 	__type(value, struct fragment_value);
 };
 
+/* Key: 0; value: the segment that the program on this CPU has before it. Writers: tc_parse(),
+ * xdp_parse(). Reader: the program that called them. It is a map because a function that the
+ * verifier checks on its own, once, can give back no more than a number (pointers: 5.12). */
+struct segments_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tcp_segment);
+};
+
 extern struct packet_counts_map packet_counts SEC(".maps");
+extern struct segments_map segments SEC(".maps");
 extern struct fragments_map fragments SEC(".maps");
 
 /* Index: by the acknowledgement number. Writers and readers: fin_acks.bpf.h. A global, because its
  * address is then a constant of the program: nothing is looked up for an ordinary segment. */
 extern struct fin_bucket fin_acks[FIN_BUCKETS];
+
+static __always_inline struct tcp_segment *this_segment(void)
+{
+	__u32 key = 0;
+
+	return bpf_map_lookup_elem(&segments, &key);
+}
 
 static __always_inline void count_packet(__u32 kind)
 {

@@ -8,7 +8,8 @@
 /* As much as headers may take: an Ethernet header, two tags, IPv6 with some extensions, TCP. */
 #define TC_HEADERS 256
 
-static __noinline int tc_parse(struct __sk_buff *skb, bool ethernet, struct tcp_segment *segment)
+/* Global, so that the verifier checks it once. An enum parse_answer. */
+__noinline int tc_parse(struct __sk_buff *skb, int ethernet)
 {
 	const struct parse_frame frame = {
 		.data = (const void *)(long)skb->data,
@@ -16,26 +17,29 @@ static __noinline int tc_parse(struct __sk_buff *skb, bool ethernet, struct tcp_
 		.length = skb->len,
 		.ethernet = ethernet,
 	};
+	struct tcp_segment *segment = this_segment();
 
-	return parse_segment(&frame, segment);
+	return segment ? parse_segment(&frame, segment) : PARSE_OTHER;
 }
 
 /* Drivers may leave headers in a part of the packet that programs cannot read. Pulling them to the
  * front, as the stack itself is about to, changes no byte. */
-static __noinline int tc_look_closely(struct __sk_buff *skb, bool ethernet, __u32 hook)
+static __noinline int tc_look_closely(struct __sk_buff *skb, int ethernet, __u32 hook)
 {
-	struct tcp_segment segment;
-	int answer = tc_parse(skb, ethernet, &segment);
+	struct tcp_segment *segment;
+	int answer = tc_parse(skb, ethernet);
 
 	if (answer == PARSE_SHORT) {
 		__u32 length = skb->len;
 
 		if (!bpf_skb_pull_data(skb, length < TC_HEADERS ? length : TC_HEADERS))
-			answer = tc_parse(skb, ethernet, &segment);
+			answer = tc_parse(skb, ethernet);
 		if (answer == PARSE_SHORT)
 			count_packet(PACKET_UNREADABLE);
 	}
-	closing_take(&segment, answer, skb, hook);
+	segment = this_segment();
+	if (segment)
+		closing_take(segment, answer, skb, hook);
 	return 0;
 }
 

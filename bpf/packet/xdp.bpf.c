@@ -12,7 +12,8 @@ static __always_inline __u32 xdp_length(struct xdp_md *xdp)
 	return xdp->data_end - xdp->data;
 }
 
-static __noinline int xdp_look_closely(struct xdp_md *xdp, bool ethernet)
+/* Global, so that the verifier checks it once. An enum parse_answer. */
+__noinline int xdp_parse(struct xdp_md *xdp, int ethernet)
 {
 	const struct parse_frame frame = {
 		.data = (const void *)(long)xdp->data,
@@ -20,12 +21,20 @@ static __noinline int xdp_look_closely(struct xdp_md *xdp, bool ethernet)
 		.length = xdp_length(xdp),
 		.ethernet = ethernet,
 	};
-	struct tcp_segment segment;
-	enum parse_answer answer = parse_segment(&frame, &segment);
+	struct tcp_segment *segment = this_segment();
+
+	return segment ? parse_segment(&frame, segment) : PARSE_OTHER;
+}
+
+static __noinline int xdp_look_closely(struct xdp_md *xdp, int ethernet)
+{
+	int answer = xdp_parse(xdp, ethernet);
+	struct tcp_segment *segment = this_segment();
 
 	if (answer == PARSE_SHORT)
 		count_packet(PACKET_UNREADABLE);
-	closing_take(&segment, answer, xdp, HOOK_XDP);
+	if (segment)
+		closing_take(segment, answer, xdp, HOOK_XDP);
 	return 0;
 }
 

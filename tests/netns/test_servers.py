@@ -31,13 +31,13 @@ def clients(address):
         yield [*curl, "-H", "Connection: close", url]
         yield [*curl, python]
         yield [*redis, "ping"]
-    yield [*curl, url + "large.bin"]
+    yield [*curl, url + "page.bin"]
     yield [*curl, *[url] * 10] # one connection, ten requests
     yield [*redis, "quit"]
     yield [*redis, "client", "kill", "type", "normal", "skipme", "no"]
     yield ["redis-benchmark", "-h", address, "-p", str(REDIS), "-q", "-c", "20", "-n", "500",
-           "-t", "ping_inline"]
-    yield ["wrk", "-t", "1", "-c", "10", "-d", "1", url]
+           "-k", "0", "-t", "ping_inline"]
+    yield ["wrk", "-t", "1", "-c", "10", "-d", "1", url + "page.bin"]
     yield ["wrk", "-t", "1", "-c", "5", "-d", "1", url + "large.bin"] # ends in the middle: RST
     yield ["wrk", "-t", "1", "-c", "4", "-d", "1", "-H", "Connection: close", python]
 

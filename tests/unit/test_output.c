@@ -237,7 +237,6 @@ static void add_active_close(struct story *story)
 	acks(story, 0);
 	add_state(story, 0, 251 * US, TCP_STATE_FIN_WAIT1, TCP_STATE_FIN_WAIT2);
 	add_segment(story, 4120 * US, 1, F | A, 9801, 80);
-	acks(story, 0);
 	add_state(story, 0, 4121 * US, TCP_STATE_FIN_WAIT2, TCP_STATE_TIME_WAIT);
 	add_segment(story, 4125 * US, 0, A, 80, 9802);
 	acks(story, 2);
@@ -597,7 +596,7 @@ static const struct {
 	{"hostile", hostile, 130},
 };
 
-static void test_stories(void **state)
+static void stories_read_as_before(void **state)
 {
 	static const char *const formats[] = {"text", "table", "json"};
 
@@ -616,7 +615,7 @@ static void test_stories(void **state)
 	}
 }
 
-static void test_color(void **state)
+static void color_is_restrained(void **state)
 {
 	struct story *story = colored();
 	struct output output;
@@ -629,7 +628,7 @@ static void test_color(void **state)
 }
 
 /* A twin that is over later has a ladder of its own, the one after it none. */
-static void test_twin_later(void **state)
+static void a_twin_over_later_has_its_own_ladder(void **state)
 {
 	struct story *story = twin_later();
 	struct output output;
@@ -655,7 +654,7 @@ static void test_twin_later(void **state)
 	free(story);
 }
 
-static void test_formats(void **state)
+static void formats_are_found_by_name(void **state)
 {
 	(void)state;
 	assert_ptr_equal(output_format_find("text"), &output_timeline);
@@ -666,7 +665,7 @@ static void test_formats(void **state)
 }
 
 /* A report with nothing in it, and no look-ups, must not crash any format. */
-static void test_empty(void **state)
+static void an_empty_report_is_written(void **state)
 {
 	struct story *story = story_new(V4_A, V4_B);
 
@@ -687,10 +686,12 @@ static void test_empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_formats), cmocka_unit_test(test_stories),
-		cmocka_unit_test(test_color),   cmocka_unit_test(test_twin_later),
-		cmocka_unit_test(test_empty),
+		cmocka_unit_test(formats_are_found_by_name),
+		cmocka_unit_test(stories_read_as_before),
+		cmocka_unit_test(color_is_restrained),
+		cmocka_unit_test(a_twin_over_later_has_its_own_ladder),
+		cmocka_unit_test(an_empty_report_is_written),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("output", tests, NULL, NULL);
 }

@@ -285,6 +285,11 @@ static void report_open(struct correlator *correlator, struct connection *connec
 	for (unsigned int end = 0; end < 2; end++) {
 		if (!connection->view.ends[end].has_socket || connection->ends[end].reported)
 			continue;
+		/* Found closing by the snapshot, and nothing happened to it since: no story. */
+		if (!connection->view.ends[end].state_count && !connection->view.segment_count) {
+			correlator->stats.unfinished++;
+			continue;
+		}
 		if (!connection->view.ends[end].socket.over)
 			connection->ends[end].incomplete |= reason;
 		report_end(correlator, connection, end);

@@ -305,17 +305,6 @@ static void add_number(struct buffer *cell, const char *name, uint32_t number)
 	buffer_add_unsigned(cell, number);
 }
 
-/* Later ones say again what this one said first. */
-static bool is_first_ack(const struct connection_view *connection, const struct segment *segment)
-{
-	if (segment->acks == NO_SEGMENT)
-		return false;
-	for (const struct segment *other = connection->segments; other < segment; other++)
-		if (other->acks == segment->acks)
-			return false;
-	return true;
-}
-
 static void add_numbers(struct ladder *ladder, const struct segment *segment)
 {
 	bool raw = ladder->output->options.raw_seq;
@@ -337,7 +326,7 @@ static void add_numbers(struct ladder *ladder, const struct segment *segment)
 	/* who sent a RST shows in how many routers it has passed */
 	if (segment->flags & SEGMENT_RST)
 		add_number(cell, "ttl", segment->ttl);
-	if (is_first_ack(ladder->connection, segment)) {
+	if (segment->acks != NO_SEGMENT) {
 		buffer_add_literal(cell, "  (+");
 		buffer_add_fixed(cell, segment->ack_rtt, MS, 3);
 		buffer_add_char(cell, ')');

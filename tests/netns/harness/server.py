@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 
 from .tap import Failure, Skip
 from .tracer import Appearance
@@ -19,6 +20,7 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
+  limit_rate_after 2k; limit_rate 200k;
   server {{ listen 0.0.0.0:{port}; listen [::]:{port}; root {folder}; }}
 }}
 """
@@ -37,35 +39,38 @@ class Server:
         with namespace:
             self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, text=True,
                                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        said = ""
         if appearance:
-            if not appearance.wait(self._process, DEADLINE):
-                raise Failure(f"{words[0]} did not start: {self._process.stdout.read()}")
+            ready = appearance.wait(self._process, DEADLINE)
             appearance.close()
-            return
-        for line in self._process.stdout:
-            said += line
-            if ready_text in line:
-                return
-        raise Failure(f"{words[0]} did not start: {said}")
+        else:
+            ready = any(ready_text in line for line in self._process.stdout)
+        # Nobody may wait because its log is not read.
+        self._reader = threading.Thread(target=self._process.stdout.read)
+        self._reader.start()
+        if not ready:
+            self.stop()
+            raise Failure(f"{words[0]} did not start")
 
     def stop(self):
         self._process.send_signal(self._end)
         try:
-            self._process.communicate(timeout=DEADLINE)
+            self._process.wait(DEADLINE)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.communicate()
+            self._process.wait()
+        self._reader.join()
+        self._process.stdout.close()
         if self._folder:
             shutil.rmtree(self._folder)
 
 
 def nginx(namespace, port):
-    """Serves a folder with index.html (1 kB) and large.bin (1 MB)."""
+    """Serves index.html (1 kB) at once, page.bin (20 kB) in 0.1 s and large.bin (1 MB) in 5 s, so
+    that a second's load is of a size that the judge can follow."""
     folder = tempfile.mkdtemp(prefix="tcpclose-nginx-")
     with open(os.path.join(folder, "nginx.conf"), "w", encoding="ascii") as file:
         file.write(NGINX.format(folder=folder, port=port))
-    for name, size in (("index.html", 1000), ("large.bin", 1000000)):
+    for name, size in (("index.html", 1000), ("page.bin", 20000), ("large.bin", 1000000)):
         with open(os.path.join(folder, name), "wb") as file:
             file.write(b"x" * size)
     os.chmod(folder, 0o755)

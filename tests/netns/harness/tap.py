@@ -41,6 +41,7 @@ def _on_alarm(_signal, _frame):
 
 
 def _on_terminate(_signal, _frame):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN) # a second one must not stop the cleaning up
     raise Terminated()
 
 
