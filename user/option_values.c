@@ -146,7 +146,7 @@ static void fill_mask(uint8_t mask[16], unsigned int prefix)
 	for (unsigned int i = 0; i < 16; i++) {
 		unsigned int bits = prefix > 8 * i ? prefix - 8 * i : 0;
 
-		mask[i] = bits >= 8 ? 0xff : (uint8_t)(0xff00 >> bits);
+		mask[i] = (uint8_t)(0xff00u >> (bits < 8 ? bits : 8));
 	}
 }
 

@@ -170,8 +170,8 @@ static int loop(struct session *session)
 		if (batch)
 			deadline = earliest(deadline, batch);
 		descriptors[0] = (struct pollfd){.fd = session->signals, .events = POLLIN};
-		descriptors[1] = (struct pollfd){
-			.fd = batch ? -1 : witness_ring(session->witness), .events = POLLIN};
+		descriptors[1] = (struct pollfd){.fd = batch ? -1 : witness_ring(session->witness),
+						 .events = POLLIN};
 		count = 2 + witness_descriptors(session->witness, descriptors + 2);
 		if (poll(descriptors, count, timeout_until(deadline)) < 0 && errno != EINTR)
 			return -errno;

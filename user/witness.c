@@ -72,8 +72,7 @@ static void fill_settings(struct witness *witness, const struct features *featur
 	settings->home_netns = own_netns();
 	settings->has_cookie = witness->plan.cookie;
 	settings->reset_has_reason = witness->plan.reset_reason;
-	settings->follow_flows =
-		filter->pid || filter->comm[0] || filter->cgroup || filter->netns;
+	settings->follow_flows = filter->pid || filter->comm[0] || filter->cgroup || filter->netns;
 }
 
 static enum exit_status open_sockets(struct witness *witness)
@@ -253,8 +252,7 @@ unsigned int witness_descriptors(const struct witness *witness, struct pollfd *d
 	return 0;
 }
 
-void witness_dispatch(struct witness *witness, const struct pollfd *descriptors,
-		      unsigned int count)
+void witness_dispatch(struct witness *witness, const struct pollfd *descriptors, unsigned int count)
 {
 	(void)witness, (void)descriptors, (void)count;
 }

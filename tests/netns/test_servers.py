@@ -40,6 +40,7 @@ def clients(address):
     yield ["wrk", "-t", "1", "-c", "10", "-d", "1", url + "page.bin"]
     yield ["wrk", "-t", "1", "-c", "5", "-d", "1", url + "large.bin"] # ends in the middle: RST
     yield ["wrk", "-t", "1", "-c", "4", "-d", "1", "-H", "Connection: close", python]
+    yield [*curl, python] # once this is answered, nobody waits in the listener's queue
 
 
 class Place:

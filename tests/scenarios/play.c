@@ -202,9 +202,9 @@ static uint16_t parse_context(struct play *play)
 	static const struct {
 		const char *name;
 		uint16_t bit;
-	} words[] = {{"call", CONTEXT_CALL},	     {"exiting", CONTEXT_EXITING},
-		     {"last-ref", CONTEXT_LAST_REF}, {"kthread", CONTEXT_KTHREAD},
-		     {"orphan", CONTEXT_ORPHAN},     {"fin-seen", CONTEXT_FIN_SEEN},
+	} words[] = {{"call", CONTEXT_CALL},           {"exiting", CONTEXT_EXITING},
+		     {"last-ref", CONTEXT_LAST_REF},   {"kthread", CONTEXT_KTHREAD},
+		     {"orphan", CONTEXT_ORPHAN},       {"fin-seen", CONTEXT_FIN_SEEN},
 		     {"no-socket", CONTEXT_NO_SOCKET}, {"linger-0", CONTEXT_LINGER_0},
 		     {"snapshot", CONTEXT_SNAPSHOT}};
 	char *list = (char *)word(play), *name;
@@ -227,7 +227,9 @@ static uint16_t parse_error(struct play *play)
 	static const struct {
 		const char *name;
 		uint16_t number;
-	} errors[] = {{"ECONNRESET", ECONNRESET}, {"ETIMEDOUT", ETIMEDOUT}, {"EPIPE", EPIPE},
+	} errors[] = {{"ECONNRESET", ECONNRESET},
+		      {"ETIMEDOUT", ETIMEDOUT},
+		      {"EPIPE", EPIPE},
 		      {"ECONNABORTED", ECONNABORTED}};
 	const char *name = word(play);
 

@@ -11,20 +11,21 @@
 
 static const struct close_kind_info kinds[CLOSE_KINDS] = {
 	[KIND_UNKNOWN] = {"unknown", "What was seen does not say how the connection ended.", NULL},
-	[KIND_FOUR_WAY] = {"four-way",
-			   "FIN, ACK, FIN, ACK: each side closed its half and the other acknowledged "
-			   "it (RFC 9293, 3.6).",
-			   NULL},
-	[KIND_THREE_WAY] = {"three-way",
-			    "The acknowledgement of the first FIN and the second FIN were one segment.",
-			    NULL},
+	[KIND_FOUR_WAY] =
+		{"four-way",
+		 "FIN, ACK, FIN, ACK: each side closed its half and the other acknowledged "
+		 "it (RFC 9293, 3.6).",
+		 NULL},
+	[KIND_THREE_WAY] =
+		{"three-way",
+		 "The acknowledgement of the first FIN and the second FIN were one segment.", NULL},
 	[KIND_SIMULTANEOUS] = {"simultaneous",
 			       "Both sides sent their FIN before they saw the other's; both pass "
 			       "CLOSING.",
 			       NULL},
 	[KIND_RESET] = {"reset", "A RST ended the connection; no FIN was sent before.", NULL},
-	[KIND_RESET_AFTER_FIN] = {"reset-after-fin",
-				  "A FIN began the close, a RST ended it.", NULL},
+	[KIND_RESET_AFTER_FIN] = {"reset-after-fin", "A FIN began the close, a RST ended it.",
+				  NULL},
 	[KIND_TIMEOUT] = {"timeout",
 			  "What the kernel waited for never came (an acknowledgement, the peer's "
 			  "FIN), so it gave the connection up.",
@@ -41,9 +42,10 @@ static const struct close_cause_info causes[CLOSE_CAUSES] = {
 	[CAUSE_KEEPALIVE] = {"keepalive", "keepalive probes went unanswered"},
 	[CAUSE_RETRANSMISSION] = {"retransmission",
 				  "what was sent again and again was never acknowledged"},
-	[CAUSE_FIN_WAIT2_TIMEOUT] = {"fin-wait2-timeout",
-				     "no program held it any more and the peer did not close within "
-				     "tcp_fin_timeout"},
+	[CAUSE_FIN_WAIT2_TIMEOUT] =
+		{"fin-wait2-timeout",
+		 "no program held it any more and the peer did not close within "
+		 "tcp_fin_timeout"},
 	[CAUSE_LISTENER_CLOSED] = {"listener-closed",
 				   "it was still in the queue of a listener that was closed"},
 	[CAUSE_NEVER_ACCEPTED] = {"never-accepted", "it ended before a program accepted it"},
@@ -74,8 +76,8 @@ const char *closed_by_name(enum closed_by by)
 
 /* What the timeline holds, collected once. */
 struct findings {
-	int fin[2];    /* index of the first FIN of the local end, of the peer; or NO_SEGMENT */
-	int rst;       /* index of the first RST */
+	int fin[2]; /* index of the first FIN of the local end, of the peer; or NO_SEGMENT */
+	int rst;    /* index of the first RST */
 	int passed[TCP_STATES]; /* index of the local change to a state, or -1 */
 	bool rst_by_local;
 	bool separate_ack; /* the first FIN was acknowledged by a segment that is not a FIN */
@@ -189,8 +191,8 @@ static enum close_kind find_kind(const struct findings *found, const struct conn
 {
 	bool ours = sent_fin(found), theirs = received_fin(found, end);
 
-	if (end->has_socket && (end->socket.error == ETIMEDOUT || end->socket.expired ||
-				end->socket.given_up))
+	if (end->has_socket &&
+	    (end->socket.error == ETIMEDOUT || end->socket.expired || end->socket.given_up))
 		return KIND_TIMEOUT;
 	if (was_reset(found, end))
 		return ours || theirs ? KIND_RESET_AFTER_FIN : KIND_RESET;
@@ -206,8 +208,7 @@ static enum close_kind find_kind(const struct findings *found, const struct conn
 	return KIND_UNKNOWN;
 }
 
-static enum close_cause reset_cause(const struct findings *found,
-				    const struct connection_end *end)
+static enum close_cause reset_cause(const struct findings *found, const struct connection_end *end)
 {
 	const struct socket_facts *socket = &end->socket;
 	bool by_call = socket->close_how != CLOSE_NONE && found->passed[TCP_STATE_FIN_WAIT1] < 0 &&
@@ -269,8 +270,10 @@ static void judge_half_close(struct verdict *verdict, const struct connection_vi
 
 	if (found->fin[0] == NO_SEGMENT || found->fin[1] == NO_SEGMENT)
 		return;
-	first = &connection->segments[found->fin[0] < found->fin[1] ? found->fin[0] : found->fin[1]];
-	second = &connection->segments[found->fin[0] < found->fin[1] ? found->fin[1] : found->fin[0]];
+	first = &connection
+			 ->segments[found->fin[0] < found->fin[1] ? found->fin[0] : found->fin[1]];
+	second = &connection
+			  ->segments[found->fin[0] < found->fin[1] ? found->fin[1] : found->fin[0]];
 	verdict->half_close_ns = second->time - first->time;
 	/* What the second closer still sent: its FIN's number against what the first FIN had
 	 * acknowledged. */

@@ -33,20 +33,21 @@ enum closed_by {
 /* Why: each is one sentence in evidence_text(). */
 enum close_cause {
 	CAUSE_NONE = 0,
-	CAUSE_UNREAD_DATA,	/* closed with data unread: RST instead of FIN (RFC 2525, 2.17) */
-	CAUSE_LINGER,		/* SO_LINGER with time 0 */
-	CAUSE_DATA_AFTER_CLOSE, /* data arrived after close(): answered with RST (RFC 1122, 4.2.2.13) */
-	CAUSE_ABORTED,		/* ss -K or another administrator's tcp_abort() */
-	CAUSE_KEEPALIVE,	/* keepalive probes went unanswered */
-	CAUSE_RETRANSMISSION,	/* data or FIN was sent again and again, never acknowledged */
+	CAUSE_UNREAD_DATA,       /* closed with data unread: RST instead of FIN (RFC 2525, 2.17) */
+	CAUSE_LINGER,            /* SO_LINGER with time 0 */
+	CAUSE_DATA_AFTER_CLOSE,  /* data arrived after close(): answered with RST (RFC
+				    1122, 4.2.2.13) */
+	CAUSE_ABORTED,           /* ss -K or another administrator's tcp_abort() */
+	CAUSE_KEEPALIVE,         /* keepalive probes went unanswered */
+	CAUSE_RETRANSMISSION,    /* data or FIN was sent again and again, never acknowledged */
 	CAUSE_FIN_WAIT2_TIMEOUT, /* the orphan waited for the peer's FIN, tcp_fin_timeout ran out */
-	CAUSE_LISTENER_CLOSED,	/* still in the queue of a listener that was closed */
-	CAUSE_NEVER_ACCEPTED,	/* ended before accept() */
+	CAUSE_LISTENER_CLOSED,   /* still in the queue of a listener that was closed */
+	CAUSE_NEVER_ACCEPTED,    /* ended before accept() */
 	CAUSE_BEFORE_ESTABLISHED, /* closed in SYN_SENT or SYN_RECV */
-	CAUSE_DISCONNECT,	/* connect(AF_UNSPEC) or the like */
-	CAUSE_PEER_RESET,	/* the peer sent a RST */
-	CAUSE_LINGER2,		/* TCP_LINGER2 below 0: no FIN_WAIT2 for an orphan */
-	CAUSE_MEMORY,		/* too many orphans or no memory */
+	CAUSE_DISCONNECT,         /* connect(AF_UNSPEC) or the like */
+	CAUSE_PEER_RESET,         /* the peer sent a RST */
+	CAUSE_LINGER2,            /* TCP_LINGER2 below 0: no FIN_WAIT2 for an orphan */
+	CAUSE_MEMORY,             /* too many orphans or no memory */
 	CLOSE_CAUSES,
 };
 
@@ -57,10 +58,11 @@ struct verdict {
 	enum close_kind kind;
 	enum closed_by closed_by;
 	enum close_cause cause;
-	bool inferred;		/* some of it is not observed */
-	bool half_close;	/* one direction went on after the other had closed */
-	uint64_t half_close_ns; /* from the first FIN's to the second FIN's first sighting, 0 unknown */
-	bool reset_sent;	/* valid for the reset kinds: by us, else received */
+	bool inferred;          /* some of it is not observed */
+	bool half_close;        /* one direction went on after the other had closed */
+	uint64_t half_close_ns; /* from the first FIN's to the second FIN's first sighting, 0
+				   unknown */
+	bool reset_sent;        /* valid for the reset kinds: by us, else received */
 	bool has_reset;
 	uint32_t reset_reason; /* enum sk_rst_reason, or RESET_REASON_NONE */
 	uint8_t evidence_count;

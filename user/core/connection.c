@@ -218,8 +218,8 @@ struct connection *connection_next_tuple(const struct connection_table *table,
 {
 	struct flow canonical;
 	bool turned = flow_canonical(flow, &canonical);
-	struct map_link *link = *at ? map_next(&(*at)->link)
-				    : map_first(&table->by_tuple, flow_hash(&canonical));
+	struct map_link *link =
+		*at ? map_next(&(*at)->link) : map_first(&table->by_tuple, flow_hash(&canonical));
 
 	for (; link; link = map_next(link)) {
 		struct tuple_link *tuple = container_of(link, struct tuple_link, link);
@@ -387,7 +387,8 @@ static void derive_segments(struct connection *connection)
 		segment->acks = NO_SEGMENT;
 		segment->ack_rtt = 0;
 		segment->retransmission = false;
-		/* A later segment repeats the number; as in Wireshark the first one acknowledges. */
+		/* A later segment repeats the number; as in Wireshark the first one acknowledges.
+		 */
 		if (segment->flags & SEGMENT_ACK && !(segment->flags & SEGMENT_RST) && fin->known &&
 		    segment->ack == fin->end && unacked[!sender]) {
 			segment->acks = (int16_t)fin_before(view, i, !sender);
@@ -422,7 +423,8 @@ static void derive_id(struct connection *connection)
 		key = ends[0].isn < ends[1].isn ? (uint64_t)ends[0].isn << 32 | ends[1].isn
 						: (uint64_t)ends[1].isn << 32 | ends[0].isn;
 	else if (view->segment_count)
-		/* Without initial numbers: those of the first segment, which NAT leaves alone, too. */
+		/* Without initial numbers: those of the first segment, which NAT leaves alone, too.
+		 */
 		key = (uint64_t)view->segments[0].seq << 32 | view->segments[0].ack;
 	else
 		key = flow_hash(&connection->tuples[0].flow);
@@ -435,7 +437,8 @@ void connection_derive(struct connection *connection)
 	derive_segments(connection);
 	for (unsigned int end = 0; end < 2; end++)
 		if (!connection->view.ends[end].has_socket)
-			connection->view.ends[end].state_count = infer_states(
-				&connection->view, end, connection->ends[end].states, CONNECTION_STATES);
+			connection->view.ends[end].state_count =
+				infer_states(&connection->view, end, connection->ends[end].states,
+					     CONNECTION_STATES);
 	derive_id(connection);
 }

@@ -24,8 +24,8 @@ struct connection;
 struct tuple_link {
 	struct map_link link;
 	struct connection *connection;
-	struct flow flow;	  /* canonical */
-	uint8_t first_end;	  /* the end that is the canonical flow's local */
+	struct flow flow;  /* canonical */
+	uint8_t first_end; /* the end that is the canonical flow's local */
 };
 
 struct socket_link {
@@ -60,8 +60,8 @@ struct fin {
 struct end_state {
 	struct fin fin;
 	bool has_position;
-	uint32_t position;    /* a sequence number this end used lately */
-	bool orphan;	      /* FIN_WAIT2 went on as a mini-socket */
+	uint32_t position; /* a sequence number this end used lately */
+	bool orphan;       /* FIN_WAIT2 went on as a mini-socket */
 	uint64_t orphan_since;
 	uint64_t over_time;
 	bool reported;

@@ -101,7 +101,8 @@ uint64_t correlator_deadline(const struct correlator *correlator)
 static void fill_durations(struct teardown_report *report, const struct connection_end *end)
 {
 	for (uint32_t i = 0; i + 1 < end->state_count; i++)
-		report->durations[end->states[i].to] += end->states[i + 1].time - end->states[i].time;
+		report->durations[end->states[i].to] +=
+			end->states[i + 1].time - end->states[i].time;
 }
 
 static uint64_t first_event(const struct connection_view *view, unsigned int local)
@@ -172,8 +173,9 @@ static uint64_t next_deadline(const struct correlator *correlator,
 
 	if (!connection->claimed) {
 		if (settings->wire)
-			return both_ends_closed(connection) ? connection->last_time + settings->settle
-							    : UINT64_MAX;
+			return both_ends_closed(connection)
+				       ? connection->last_time + settings->settle
+				       : UINT64_MAX;
 		return connection->last_time + settings->unclaimed_life;
 	}
 	for (unsigned int i = 0; i < 2; i++) {
@@ -357,7 +359,8 @@ static enum fit fit_segment(const struct connection *connection, unsigned int se
 	if (record->flags & SEGMENT_ACK) {
 		enum fit ack = fit_position(to, record->ack);
 
-		/* A RST that answers a segment without ACK carries no sequence number of its own. */
+		/* A RST that answers a segment without ACK carries no sequence number of its own.
+		 */
 		if (record->flags & SEGMENT_RST && !record->seq)
 			return ack;
 		fit = ack < fit ? ack : fit;
@@ -439,8 +442,8 @@ static void add_sighting(struct segment *segment, const struct segment_record *r
 		segment->time = sighting.time;
 }
 
-static bool add_to_known_segment(struct connection *connection,
-				 const struct segment_record *record, unsigned int sender)
+static bool add_to_known_segment(struct connection *connection, const struct segment_record *record,
+				 unsigned int sender)
 {
 	for (uint32_t i = connection->view.segment_count; i-- > 0;) {
 		struct segment *segment = &connection->view.segments[i];
@@ -595,7 +598,8 @@ static void feed_reset(struct correlator *correlator, const struct reset_record 
 		*reset_place(correlator, record->socket) = *record;
 }
 
-/* A connection known from its segments alone, or from the other end, that this socket is part of. */
+/* A connection known from its segments alone, or from the other end, that this socket is part of.
+ */
 static struct connection *find_by_addresses(struct correlator *correlator,
 					    const struct state_record *record, unsigned int *end)
 {
@@ -701,12 +705,11 @@ static void end_orphan_by_earlier_segment(struct connection *connection, unsigne
 			return;
 		if (!ends_it || segment->time + FIN_BEFORE_SWAP < state->orphan_since)
 			continue;
-		socket_end_orphan(connection, end,
-				  segment->flags & SEGMENT_RST ? TCP_STATE_CLOSED
-							       : TCP_STATE_TIME_WAIT,
-				  segment->time > state->orphan_since ? segment->time
-								      : state->orphan_since,
-				  false);
+		socket_end_orphan(
+			connection, end,
+			segment->flags & SEGMENT_RST ? TCP_STATE_CLOSED : TCP_STATE_TIME_WAIT,
+			segment->time > state->orphan_since ? segment->time : state->orphan_since,
+			false);
 	}
 }
 

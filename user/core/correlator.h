@@ -14,15 +14,15 @@
 #include "record.h"
 
 struct correlator_settings {
-	size_t connections;	 /* kept at most; the oldest is evicted and reported as such */
-	size_t unclaimed;	 /* kept without a socket of ours: closes in transit, strays */
-	uint32_t segments;	 /* kept of one connection */
-	uint64_t settle;	 /* wait after the end of a teardown for its last segments */
-	uint64_t tolerance;	 /* how late a record may arrive behind a newer one */
-	uint64_t linger;	 /* after the report: late segments are still recognised */
+	size_t connections;      /* kept at most; the oldest is evicted and reported as such */
+	size_t unclaimed;        /* kept without a socket of ours: closes in transit, strays */
+	uint32_t segments;       /* kept of one connection */
+	uint64_t settle;         /* wait after the end of a teardown for its last segments */
+	uint64_t tolerance;      /* how late a record may arrive behind a newer one */
+	uint64_t linger;         /* after the report: late segments are still recognised */
 	uint64_t unclaimed_life; /* how long segments wait for a socket to claim them */
-	uint64_t orphan_limit;	 /* the longest an orphaned FIN_WAIT2 mini-socket can live */
-	bool wire;		 /* there are no sockets (a capture): report connections themselves */
+	uint64_t orphan_limit;   /* the longest an orphaned FIN_WAIT2 mini-socket can live */
+	bool wire; /* there are no sockets (a capture): report connections themselves */
 };
 
 /* What live tracing uses. */

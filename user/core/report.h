@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "core/classifier.h"
-#include "record.h"
 #include "core/tcp_state.h"
+#include "record.h"
 
 /* One change of state of one end. */
 struct state_change {
@@ -40,13 +40,13 @@ struct segment {
 	uint32_t payload;
 	uint16_t window;
 	uint16_t ip_id;
-	uint8_t flags; /* SEGMENT_FIN ... */
-	uint8_t ttl;   /* at the first sighting */
-	uint8_t notes; /* enum segment_note */
-	uint8_t sender; /* index of the end that sent it */
-	uint8_t wave;	/* 1 to 4: which of the four of a close; 0: none of them */
+	uint8_t flags;       /* SEGMENT_FIN ... */
+	uint8_t ttl;         /* at the first sighting */
+	uint8_t notes;       /* enum segment_note */
+	uint8_t sender;      /* index of the end that sent it */
+	uint8_t wave;        /* 1 to 4: which of the four of a close; 0: none of them */
 	bool retransmission; /* a FIN sent again */
-	int16_t acks; /* index of the segment whose FIN it acknowledges, or NO_SEGMENT */
+	int16_t acks;        /* index of the segment whose FIN it acknowledges, or NO_SEGMENT */
 	uint16_t sighting_count;
 	uint64_t ack_rtt; /* ns since that segment, when acks is set */
 	struct sighting sightings[SEGMENT_SIGHTINGS];
@@ -64,35 +64,36 @@ enum close_how {
 /* A socket of this machine, from its state records. */
 struct socket_facts {
 	uint64_t id; /* cookie */
-	struct flow flow; /* as this socket sees it: with NAT between, remote is not the twin's local */
+	struct flow
+		flow; /* as this socket sees it: with NAT between, remote is not the twin's local */
 	uint64_t cgroup;
-	uint64_t born; /* 0: not known */
-	uint64_t bytes_sent;	 /* payload, each byte once */
+	uint64_t born;           /* 0: not known */
+	uint64_t bytes_sent;     /* payload, each byte once */
 	uint64_t bytes_received; /* payload, the FIN not counted */
 	uint32_t netns;
 	uint32_t inode;
 	uint32_t uid;
-	uint8_t role; /* enum socket_role */
+	uint8_t role;      /* enum socket_role */
 	bool started_late; /* the connection is older than the tracer */
-	bool over;	   /* reached CLOSED or TIME_WAIT */
-	uint16_t error;	   /* sk_err at the last change */
+	bool over;         /* reached CLOSED or TIME_WAIT */
+	uint16_t error;    /* sk_err at the last change */
 	struct owner owner;
 	enum close_how close_how;
 	struct task close_task; /* pid 0: not known */
-	uint32_t unread_bytes;	/* at the end of CLOSE_WAIT, or at a close with unread data */
-	bool eof_read;		/* valid when it was in CLOSE_WAIT */
-	uint8_t snd_wscale; /* 0xff: not known */
+	uint32_t unread_bytes;  /* at the end of CLOSE_WAIT, or at a close with unread data */
+	bool eof_read;          /* valid when it was in CLOSE_WAIT */
+	uint8_t snd_wscale;     /* 0xff: not known */
 	uint8_t rcv_wscale;
-	uint8_t reset_state;	 /* enum tcp_state at the kernel's reset record */
-	bool reset_sent;	 /* the kernel told of a RST sent, reset_reason says why */
-	bool reset_received;	 /* ... or received */
-	bool fin_received;	 /* the kernel processed the peer's FIN */
-	bool expired;		 /* the timer of its orphaned FIN_WAIT2 ran out */
-	bool given_up;		 /* nothing told how its orphaned FIN_WAIT2 ended */
-	bool never_accepted;	 /* ended while still in its listener's queue */
-	bool listener_closed;	 /* ... because the listener was closed */
-	uint16_t context;	 /* enum state_context at the end, or of the local call */
-	uint32_t reset_reason;	 /* enum sk_rst_reason, or RESET_REASON_NONE */
+	uint8_t reset_state;             /* enum tcp_state at the kernel's reset record */
+	bool reset_sent;                 /* the kernel told of a RST sent, reset_reason says why */
+	bool reset_received;             /* ... or received */
+	bool fin_received;               /* the kernel processed the peer's FIN */
+	bool expired;                    /* the timer of its orphaned FIN_WAIT2 ran out */
+	bool given_up;                   /* nothing told how its orphaned FIN_WAIT2 ended */
+	bool never_accepted;             /* ended while still in its listener's queue */
+	bool listener_closed;            /* ... because the listener was closed */
+	uint16_t context;                /* enum state_context at the end, or of the local call */
+	uint32_t reset_reason;           /* enum sk_rst_reason, or RESET_REASON_NONE */
 	uint32_t kernel_retransmissions; /* of FINs, by the kernel's own account */
 };
 
@@ -100,8 +101,8 @@ struct socket_facts {
 struct connection_end {
 	uint8_t address[16];
 	uint16_t port;
-	bool has_socket;	     /* facts are valid, states observed */
-	bool has_isn;		     /* initial sequence number known */
+	bool has_socket; /* facts are valid, states observed */
+	bool has_isn;    /* initial sequence number known */
 	uint32_t isn;
 	struct socket_facts socket;
 	struct state_change *states; /* in time order; without a socket all inferred */
@@ -128,8 +129,8 @@ enum incomplete_reason {
 struct teardown_report {
 	uint64_t time; /* of its first event: t_ns counts from here */
 	const struct connection_view *connection;
-	uint8_t local; /* index of the end */
-	bool twin;     /* the other end is a socket of this machine, its states observed too */
+	uint8_t local;  /* index of the end */
+	bool twin;      /* the other end is a socket of this machine, its states observed too */
 	bool twin_over; /* and its teardown is over as well */
 	uint32_t incomplete; /* enum incomplete_reason */
 	struct verdict verdict;
@@ -142,8 +143,8 @@ struct core_stats {
 	uint64_t records;
 	uint64_t lost[RECORD_KINDS];
 	uint64_t evicted;
-	uint64_t bad_records;	/* cut short, unknown or contradictory: skipped */
-	uint64_t unclaimed;	/* segments of closes that no socket of ours took part in */
+	uint64_t bad_records;   /* cut short, unknown or contradictory: skipped */
+	uint64_t unclaimed;     /* segments of closes that no socket of ours took part in */
 	uint64_t late_segments; /* seen when their teardown had already been reported */
 };
 

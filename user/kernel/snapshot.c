@@ -137,7 +137,15 @@ static int take_message(const struct nlmsghdr *header, void *context)
 	return snapshot_pass(context, &record) < 0 ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
-/* A dump that fails says so in its last message, which libmnl takes for a success. */
+static int take_result(int error)
+{
+	if (error >= 0)
+		return MNL_CB_STOP;
+	errno = -error;
+	return MNL_CB_ERROR;
+}
+
+/* A dump that fails midway says so in its last message, which libmnl takes for a success. */
 static int take_done(const struct nlmsghdr *header, void *context)
 {
 	int error = 0;
@@ -145,10 +153,17 @@ static int take_done(const struct nlmsghdr *header, void *context)
 	(void)context;
 	if (mnl_nlmsg_get_payload_len(header) >= sizeof(error))
 		memcpy(&error, mnl_nlmsg_get_payload(header), sizeof(error));
-	if (error >= 0)
-		return MNL_CB_STOP;
-	errno = -error;
-	return MNL_CB_ERROR;
+	return take_result(error);
+}
+
+static int take_error(const struct nlmsghdr *header, void *context)
+{
+	const struct nlmsgerr *message = mnl_nlmsg_get_payload(header);
+
+	(void)context;
+	if (mnl_nlmsg_get_payload_len(header) < sizeof(*message))
+		return take_result(-EBADMSG);
+	return take_result(message->error);
 }
 
 static int diag_request(struct mnl_socket *socket, uint8_t family, uint32_t states)
@@ -168,7 +183,11 @@ static int diag_request(struct mnl_socket *socket, uint8_t family, uint32_t stat
 
 static int diag_read(struct mnl_socket *socket, struct snapshot *snapshot)
 {
-	static mnl_cb_t control[NLMSG_MIN_TYPE] = {[NLMSG_DONE] = take_done};
+	/* Takes the place of libmnl's own, also where it has no entry. */
+	static mnl_cb_t control[NLMSG_MIN_TYPE] = {
+		[NLMSG_ERROR] = take_error,
+		[NLMSG_DONE] = take_done,
+	};
 	_Alignas(struct nlmsghdr) char buffer[1 << 15]; /* no dump message is larger */
 	int result = MNL_CB_OK;
 

@@ -118,8 +118,8 @@ static struct bpf_link *attach_event(const struct bpf_program *program, const ch
 		return NULL;
 	}
 	attributes.config = (unsigned int)id;
-	descriptor = (int)syscall(SYS_perf_event_open, &attributes, -1, 0, -1,
-				  PERF_FLAG_FD_CLOEXEC);
+	descriptor =
+		(int)syscall(SYS_perf_event_open, &attributes, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	if (descriptor < 0)
 		return NULL;
 	link = bpf_program__attach_perf_event(program, descriptor);

@@ -40,7 +40,8 @@ class Capture:
                     ["tshark", "-i", interface, "-s", "192", "-B", "64", "-w", self.path,
                      "-f", f"tcp or udp port {MARKER_PORT}", "-P", "-l", "-n",
                      "-T", "fields", "-e", "udp.dstport"],
-                    text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                    text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    start_new_session=True)
             except FileNotFoundError:
                 os.unlink(self.path)
                 raise Skip("tshark is not installed") from None
@@ -70,7 +71,7 @@ class Capture:
 
     def close(self):
         if self._tshark.poll() is None:
-            self._tshark.kill()
+            os.killpg(self._tshark.pid, signal.SIGKILL) # dumpcap too
             self._tshark.communicate()
         os.unlink(self.path)
 

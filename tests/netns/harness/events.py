@@ -53,7 +53,9 @@ class Destruction:
         while data:
             length = struct.unpack("I", data[:4])[0]
             event = Gone(data[:length])
-            if event.remote_port: # neither a listener nor a socket that never had a peer
+            # Not a listener, nor a socket that never had a peer or no longer has one: that is so
+            # of those that wait in the queue of a listener while it is closed.
+            if event.remote_port:
                 self.gone.append(event)
             data = data[length + 3 & ~3:]
 

@@ -20,7 +20,7 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  limit_rate_after 2k; limit_rate 200k;
+  limit_rate_after 2k; limit_rate 10k;
   server {{ listen 0.0.0.0:{port}; listen [::]:{port}; root {folder}; }}
 }}
 """
@@ -65,12 +65,12 @@ class Server:
 
 
 def nginx(namespace, port):
-    """Serves index.html (1 kB) at once, page.bin (20 kB) in 0.1 s and large.bin (1 MB) in 5 s, so
-    that a second's load is of a size that the judge can follow."""
+    """Serves index.html (1 kB) at once, page.bin (13 kB) in about 0.1 s and large.bin (1 MB) in
+    more than a minute, so that a second's load is of a size that the judge can follow."""
     folder = tempfile.mkdtemp(prefix="tcpclose-nginx-")
     with open(os.path.join(folder, "nginx.conf"), "w", encoding="ascii") as file:
         file.write(NGINX.format(folder=folder, port=port))
-    for name, size in (("index.html", 1000), ("page.bin", 20000), ("large.bin", 1000000)):
+    for name, size in (("index.html", 1000), ("page.bin", 13000), ("large.bin", 1000000)):
         with open(os.path.join(folder, name), "wb") as file:
             file.write(b"x" * size)
     os.chmod(folder, 0o755)
