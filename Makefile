@@ -113,8 +113,8 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/librooms.a $(BUILD)/libcore.a
 $(unit_tests): TEST_LIBS = -lcmocka
 $(bpf_tests): TEST_LIBS = $(LIBS)
 $(workloads): TEST_LIBS = -pthread
-# These rooms ask the kernel.
-$(BUILD)/tests/unit/test_plan $(BUILD)/tests/unit/test_owner: TEST_LIBS = -lcmocka $(LIBS)
+# These rooms ask the kernel; what is pure links without libbpf.
+$(patsubst %,$(BUILD)/tests/unit/test_%,plan owner host snapshot): TEST_LIBS = -lcmocka $(LIBS)
 $(bpf_tests): | $(skeletons)
 
 .PHONY: check

@@ -258,6 +258,12 @@ static void a_cgroup_of_our_own(void **state)
 	assert_string_equal(cgroups_path(cgroups, place.id), full);
 	assert_int_equal(unprivileged_finds(place.id, full), 0);
 
+	assert_int_equal(cgroups_find(cgroups, outer, &same, reason, sizeof(reason)), 0);
+	assert_true(cgroups_within(cgroups, place.id, same.id));
+	assert_true(cgroups_within(cgroups, place.id, place.id));
+	assert_false(cgroups_within(cgroups, same.id, place.id));
+	assert_false(cgroups_within(cgroups, 0, same.id));
+
 	/* The path is still known when the group is gone, but not to one who never asked. */
 	assert_int_equal(rmdir(inner), 0);
 	assert_int_equal(rmdir(outer), 0);

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,6 +244,18 @@ const char *cgroups_path(struct cgroups *cgroups, uint64_t id)
 		walk_for(cgroups, id);
 	cached = cache_find(cgroups, id);
 	return cached ? cached->path : NULL;
+}
+
+bool cgroups_within(struct cgroups *cgroups, uint64_t id, uint64_t ancestor)
+{
+	const char *path = cgroups_path(cgroups, ancestor);
+	char *above = path ? strdup(path) : NULL;
+	bool within;
+
+	path = above ? cgroups_path(cgroups, id) : NULL;
+	within = id == ancestor || (path && below(path, above));
+	free(above);
+	return within;
 }
 
 static int descriptor_id(int descriptor, uint64_t *id)

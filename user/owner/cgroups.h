@@ -6,6 +6,7 @@
 #ifndef TCPCLOSE_OWNER_CGROUPS_H
 #define TCPCLOSE_OWNER_CGROUPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,9 @@ void cgroups_free(struct cgroups *cgroups);
 /* The path of a cgroup from the root of the hierarchy ("/" itself), not escaped, or NULL if it is
  * not known: removed, or outside of what is mounted. Valid until the next call. */
 const char *cgroups_path(struct cgroups *cgroups, uint64_t id);
+
+/* Whether a cgroup is `ancestor` or below it; false if that is not known. */
+bool cgroups_within(struct cgroups *cgroups, uint64_t id, uint64_t ancestor);
 
 struct cgroup_place {
 	uint64_t id;

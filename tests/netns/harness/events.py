@@ -64,7 +64,7 @@ class Destruction:
         end = time.monotonic() + deadline
         while not wanted(self.gone):
             if not select.select([self._socket], [], [], max(0, end - time.monotonic()))[0]:
-                raise Failure(f"{len(self.gone)} sockets ended within {deadline} s, not all")
+                raise Failure(f"{len(self.gone)} sockets ended within {deadline} s, more were awaited")
             self._read()
 
     def close(self):
