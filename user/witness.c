@@ -31,6 +31,7 @@ struct witness {
 	struct holders *holders;
 	struct cgroups *cgroups;
 	struct kernel_names *names;
+	bool scanned; /* /proc, in this batch */
 };
 
 static uint32_t own_netns(void)
@@ -145,6 +146,9 @@ enum exit_status witness_open(struct witness **result, const struct options *opt
 	if (resolve_filter(witness))
 		goto out;
 	fill_settings(witness, features);
+	/* Who holds what, before anything is attached: a whole scan may take a second. */
+	while (holders_refresh(witness->holders, clock_boot(), UINT64_MAX) == 0)
+		;
 	status = open_all(witness, take, context);
 out:
 	if (status != EXIT_DONE) {
@@ -182,7 +186,7 @@ static bool snapshot_passes(const struct witness *witness, const struct state_re
 		return false;
 	if (filter->netns && filter->netns != record->header.netns)
 		return false;
-	if (filter->cgroup && filter->cgroup != record->cgroup)
+	if (filter->cgroup && !cgroups_within(witness->cgroups, record->cgroup, filter->cgroup))
 		return false;
 	if (filter->pid && (!holder || holder->pid != filter->pid))
 		return false;
@@ -190,17 +194,35 @@ static bool snapshot_passes(const struct witness *witness, const struct state_re
 	       (holder && strncmp(holder->comm, filter->comm, sizeof(filter->comm)) == 0);
 }
 
-struct snapshot_context {
+/* Sockets found closing, until the ring was drained. */
+struct closing {
 	struct witness *witness;
-	ring_take take;
-	void *context;
+	struct state_record *records;
+	size_t count;
+	size_t capacity;
 };
+
+static int keep_closing(struct closing *closing, const struct state_record *record)
+{
+	if (closing->count == closing->capacity) {
+		size_t capacity = closing->capacity ? closing->capacity * 2 : 64;
+		struct state_record *records =
+			realloc(closing->records, capacity * sizeof(*records));
+
+		if (!records)
+			return -ENOMEM;
+		closing->records = records;
+		closing->capacity = capacity;
+	}
+	closing->records[closing->count++] = *record;
+	return 0;
+}
 
 /* Every socket's holder is kept for the day it closes; one that is closing already is a record. */
 static int take_snapshot(void *context, const struct state_record *record)
 {
-	const struct snapshot_context *snapshot = context;
-	struct witness *witness = snapshot->witness;
+	struct closing *closing = context;
+	struct witness *witness = closing->witness;
 	struct holder holder;
 	bool held = holders_find(witness->holders, record->inode, &holder);
 	uint8_t wanted = 1;
@@ -214,21 +236,30 @@ static int take_snapshot(void *context, const struct state_record *record)
 				    &record->header.flow, &wanted, BPF_ANY);
 	if (!tcp_state_is_closing(record->to) || !record->socket)
 		return 0;
-	return snapshot->take(snapshot->context, &record->header, sizeof(*record));
+	return keep_closing(closing, record);
 }
 
+/* What changed while the list was taken is in the ring and is told first: the core then knows the
+ * socket and the list's older word is not heard. */
 int witness_snapshot(struct witness *witness, ring_take take, void *context)
 {
 	const struct snapshot_request request = {
 		.time = clock_boot(),
 		.sock_diag = witness->plan.snapshot,
 	};
-	struct snapshot_context snapshot = {witness, take, context};
+	struct closing closing = {.witness = witness};
 	struct snapshot_result result;
+	int error = snapshot_take(&request, take_snapshot, &closing, &result);
 
-	while (holders_refresh(witness->holders, clock_boot(), UINT64_MAX) == 0)
-		;
-	return snapshot_take(&request, take_snapshot, &snapshot, &result);
+	witness_drain(witness);
+	for (size_t i = 0; i < closing.count; i++) {
+		struct state_record *record = &closing.records[i];
+
+		record->header.time = clock_boot();
+		take(context, &record->header, sizeof(*record));
+	}
+	free(closing.records);
+	return error;
 }
 
 int witness_ring(const struct witness *witness)
@@ -238,6 +269,7 @@ int witness_ring(const struct witness *witness)
 
 int witness_drain(struct witness *witness)
 {
+	witness->scanned = false;
 	return ring_drain(witness->ring);
 }
 
@@ -257,7 +289,7 @@ void witness_dispatch(struct witness *witness, const struct pollfd *descriptors,
 	(void)witness, (void)descriptors, (void)count;
 }
 
-/* A scan of /proc may go on for this long while records wait. */
+/* A scan of /proc may go on for this long in each batch of records. */
 #define SCAN_BUDGET 2000000
 
 static bool find_holder(struct witness *witness, const struct state_record *record,
@@ -269,7 +301,9 @@ static bool find_holder(struct witness *witness, const struct state_record *reco
 		return false;
 	if (holders_find(witness->holders, record->inode, holder))
 		return true;
-	holders_refresh(witness->holders, record->header.time, SCAN_BUDGET);
+	if (!witness->scanned)
+		holders_refresh(witness->holders, record->header.time, SCAN_BUDGET);
+	witness->scanned = true;
 	return holders_find(witness->holders, record->inode, holder);
 }
 

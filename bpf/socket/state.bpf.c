@@ -177,6 +177,17 @@ static __always_inline void send_state(struct sock *sk, const struct tcp_sock *t
 	emit_submit(record);
 }
 
+/* A socket older than the tracer: no birth; the cookie, if the snapshot gave it one, as identity.
+ */
+static __always_inline void adopt(struct socket_facts_value *known, const struct sock *sk)
+{
+	__u64 cookie = sk->__sk_common.skc_cookie.counter;
+
+	known->born = 0;
+	if (cookie)
+		known->id = cookie;
+}
+
 static __always_inline void closing(struct sock *sk, int from, int to)
 {
 	struct socket_facts_value *known = facts_find((__u64)sk);
@@ -198,7 +209,7 @@ static __always_inline void closing(struct sock *sk, int from, int to)
 		open_facts(sk, ROLE_UNKNOWN);
 		known = facts_find((__u64)sk);
 		if (known)
-			known->born = 0; /* older than the tracer: an identity, no birth */
+			adopt(known, sk);
 	}
 	send_state(sk, tcp, from, to, &flow, known);
 }

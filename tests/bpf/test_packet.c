@@ -112,10 +112,14 @@ static unsigned int feed_bytes(struct bench *bench, const struct bpf_program *pr
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = bytes, .data_size_in = length,
 		    .data_out = out, .data_size_out = sizeof(out));
 	uint32_t pass = bpf_program__type(program) == BPF_PROG_TYPE_XDP ? PASS_XDP : PASS_TC;
+	int error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
 
 	bench->count = 0;
-	if (bpf_prog_test_run_opts(bpf_program__fd(program), &options) || options.retval != pass ||
-	    options.data_size_out != length || memcmp(out, bytes, length))
+	/* The kernel makes no skb of a frame that lacks a part of its IP header. */
+	if (error == -EINVAL && pass == PASS_TC && length < 14 + 40)
+		return 0;
+	if (error || options.retval != pass || options.data_size_out != length ||
+	    memcmp(out, bytes, length))
 		bench->broken = true;
 	ring_buffer__consume(bench->ring);
 	return bench->count;

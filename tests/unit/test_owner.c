@@ -23,7 +23,6 @@
 #include "owner/cgroups.h"
 #include "owner/holders.h"
 #include "owner/netns.h"
-#include "owner/processes.h"
 
 #define SECOND UINT64_C(1000000000)
 #define HOUR (3600 * SECOND)
@@ -129,22 +128,6 @@ static void a_shared_socket_has_several_holders(void **state)
 	close(sockets[0]);
 	close(sockets[1]);
 	holders_free(holders);
-}
-
-static void names_of_processes(void **state)
-{
-	struct processes *processes = processes_new();
-	uint32_t pid = (uint32_t)getpid();
-
-	(void)state;
-	assert_int_equal(prctl(PR_SET_NAME, "first\nname"), 0);
-	assert_string_equal(processes_name(processes, pid, HOUR), "first\nname");
-	assert_int_equal(prctl(PR_SET_NAME, "second"), 0);
-	assert_string_equal(processes_name(processes, pid, HOUR + SECOND / 2), "first\nname");
-	assert_string_equal(processes_name(processes, pid, HOUR + SECOND), "second");
-	assert_null(processes_name(processes, UINT32_MAX, HOUR));
-	assert_null(processes_name(processes, 0, HOUR));
-	processes_free(processes);
 }
 
 static void namespaces_by_pid_and_name(void **state)
@@ -281,7 +264,6 @@ int main(void)
 		cmocka_unit_test(scans_are_rare_and_in_parts),
 		cmocka_unit_test(holders_are_bounded),
 		cmocka_unit_test(a_shared_socket_has_several_holders),
-		cmocka_unit_test(names_of_processes),
 		cmocka_unit_test(namespaces_by_pid_and_name),
 		cmocka_unit_test(the_root_of_cgroups),
 		cmocka_unit_test(a_cgroup_of_our_own),

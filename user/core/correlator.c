@@ -754,16 +754,40 @@ static void feed_state(struct correlator *correlator, const struct state_record 
 	make_room(correlator);
 }
 
-static void feed_time_wait(struct correlator *correlator, const struct time_wait_record *record)
+/* The orphan that a mini-socket stands for: by its cookie, or where the kernel gave it none by its
+ * addresses. */
+static struct connection *find_orphan(struct correlator *correlator,
+				      const struct time_wait_record *record, unsigned int *end)
 {
 	struct socket_link *link = socket_of(correlator, record->socket);
+	struct connection *candidate;
+	struct tuple_link *at = NULL;
 
-	if (!link || record->event != TIME_WAIT_EXPIRED ||
-	    !link->connection->ends[link->end].orphan)
+	if (link) {
+		*end = link->end;
+		return link->connection->ends[link->end].orphan ? link->connection : NULL;
+	}
+	while ((candidate =
+			connection_next_tuple(&correlator->table, &record->header.flow, &at, end)))
+		if (candidate->ends[*end].orphan &&
+		    candidate->view.ends[*end].socket.netns == record->header.netns)
+			return candidate;
+	return NULL;
+}
+
+static void feed_time_wait(struct correlator *correlator, const struct time_wait_record *record)
+{
+	struct connection *connection;
+	unsigned int end;
+
+	if (record->event != TIME_WAIT_EXPIRED)
 		return;
-	link->connection->view.ends[link->end].socket.expired = true;
-	socket_end_orphan(link->connection, link->end, TCP_STATE_CLOSED, record->header.time, true);
-	reschedule(correlator, link->connection);
+	connection = find_orphan(correlator, record, &end);
+	if (!connection)
+		return;
+	connection->view.ends[end].socket.expired = true;
+	socket_end_orphan(connection, end, TCP_STATE_CLOSED, record->header.time, true);
+	reschedule(correlator, connection);
 }
 
 static void feed_owner(struct correlator *correlator, const struct owner_record *record)

@@ -249,8 +249,13 @@ void socket_change(struct connection *connection, unsigned int end,
 	note_facts(socket, record);
 	note_call(socket, record);
 	note_unread(socket, record);
-	if (record->context & CONTEXT_SNAPSHOT)
+	if (record->context & CONTEXT_SNAPSHOT) {
+		if (to == TCP_STATE_FIN_WAIT2 && record->context & CONTEXT_ORPHAN) {
+			state->orphan = true;
+			state->orphan_since = record->header.time;
+		}
 		return;
+	}
 	if (record->to == TCP_STATE_CLOSED && to == TCP_STATE_FIN_WAIT2) {
 		state->orphan = true;
 		state->orphan_since = record->header.time;
