@@ -38,6 +38,7 @@ struct session {
 	uint64_t lost[RECORD_KINDS];
 	struct log_once loss_warning;
 	uint64_t reports;
+	uint64_t unshown; /* over when --count had been reached: unfinished for the user */
 	bool stop;
 	bool reader_gone; /* stdout is a pipe that nobody reads any more */
 	int write_error;
@@ -70,8 +71,11 @@ static void report(void *context, const struct teardown_report *teardown)
 	struct session *session = context;
 	uint64_t limit = session->options->count;
 
-	if (limit && session->reports >= limit)
+	if (limit && session->reports >= limit) {
+		session->unshown +=
+			!(teardown->incomplete & (INCOMPLETE_STOPPED | INCOMPLETE_EVICTED));
 		return;
+	}
 	session->reports++;
 	session->output.format->teardown(&session->output, teardown);
 	if (session->output.out.length >= WRITE_AT)
@@ -86,7 +90,7 @@ static int take(void *context, const struct record *record, size_t length)
 
 	correlator_feed(session->correlator, record, length);
 	witness_complete(session->witness, record, session->correlator);
-	return session->stop ? -ECANCELED : 0;
+	return 0;
 }
 
 /* What the ring had no room for: told to the core as a record, and to the user once. */
@@ -209,31 +213,39 @@ static int create_ready_file(const char *path)
 	return close(descriptor) ? -errno : 0;
 }
 
+static struct core_stats final_stats(const struct session *session)
+{
+	struct core_stats stats = *correlator_stats(session->correlator);
+
+	stats.teardowns -= session->unshown;
+	stats.unfinished += session->unshown;
+	return stats;
+}
+
 static void flush(struct session *session)
 {
 	struct record end = {.length = sizeof(end), .kind = RECORD_END, .time = clock_boot()};
-	const struct core_stats *stats = correlator_stats(session->correlator);
+	struct core_stats stats;
 
 	witness_detach(session->witness);
-	if (!session->stop || !session->options->count ||
-	    session->reports < session->options->count)
-		witness_drain(session->witness);
+	witness_drain(session->witness);
 	check_loss(session, end.time);
 	correlator_feed(session->correlator, &end, sizeof(end));
-	session->output.format->end(&session->output, stats, end.time - session->started);
+	stats = final_stats(session);
+	session->output.format->end(&session->output, &stats, end.time - session->started);
 	write_out(session);
 }
 
 static void summarize(const struct session *session)
 {
-	const struct core_stats *stats = correlator_stats(session->correlator);
+	struct core_stats stats = final_stats(session);
 	uint64_t lost = 0;
 
 	for (int kind = 0; kind < RECORD_KINDS; kind++)
-		lost += stats->lost[kind];
+		lost += stats.lost[kind];
 	log_info("%llu teardowns, %llu unfinished, %llu records, %llu lost",
-		 (unsigned long long)stats->teardowns, (unsigned long long)stats->unfinished,
-		 (unsigned long long)stats->records, (unsigned long long)lost);
+		 (unsigned long long)stats.teardowns, (unsigned long long)stats.unfinished,
+		 (unsigned long long)stats.records, (unsigned long long)lost);
 }
 
 static void open_output(struct session *session)

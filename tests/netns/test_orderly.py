@@ -347,9 +347,7 @@ def older(world):
         server.close()
         world.teardown(client)
         world.teardown(server)
-        ends = [late.take(lambda found: found["type"] == "teardown" and
-                          found["local"]["port"] == puppet.local[1], "teardown")
-                for puppet in (client, server)]
+        ends = [world.teardown(puppet, tracer=late) for puppet in (client, server)]
     expect(ends[0], kind="four-way", closed_by="local", states=FIRST, segments=FOUR_OUT,
            incomplete=["started-late"], close_call=("close", client.pid), process__how="holder",
            process__pid=client.pid, process__comm="client")
@@ -370,9 +368,7 @@ def older_and_closing(world):
             client.close()
             world.teardown(client)
             world.teardown(server)
-            ends = [late.take(lambda found: found["type"] == "teardown" and
-                              found["local"]["port"] == puppet.local[1], "teardown")
-                    for puppet in (client, server)]
+            ends = [world.teardown(puppet, tracer=late) for puppet in (client, server)]
     expect(ends[0], closed_by="local", states="FIN_WAIT2 TIME_WAIT", incomplete=["started-late"])
     expect(ends[1], closed_by="peer", states="CLOSE_WAIT LAST_ACK CLOSED",
            incomplete=["started-late"])

@@ -265,7 +265,7 @@ def listener_closed(world):
         server.wait_queue()
         server.close_listener()
         peer.receive_until("RST")
-        ours = world.teardown(server, local=(TUN_HERE[4], peer.host_port))
+        ours = world.teardown(server, (TUN_HERE[4], peer.host_port), (peer.address, peer.port))
     expect(ours, kind="reset", closed_by="local", cause="listener-closed", states=CUT,
            reset__dir="out", segments=["> RST,ACK"])
 
@@ -279,7 +279,7 @@ def reset_in_queue(world):
         peer.receive("SYN,ACK")
         peer.send("ACK")
         peer.send("RST")
-        ours = world.teardown(server, local=(TUN_HERE[4], peer.host_port))
+        ours = world.teardown(server, (TUN_HERE[4], peer.host_port), (peer.address, peer.port))
         server.accept()
     expect(ours, kind="reset", closed_by="peer", cause="never-accepted", states=CUT,
            reset__dir="in", segments=["< RST"], process=None)

@@ -112,31 +112,32 @@ static int take_nsid(const struct nlmsghdr *message, void *context)
 	return 0;
 }
 
-static int ask_nsid(int descriptor, bool assign)
+/* NETNSA_NSID_NOT_ASSIGNED is -1, and so is -EPERM: hence two results. */
+static int ask_nsid(int descriptor, bool assign, int *nsid)
 {
 	struct netlink_request request;
 	struct nlmsghdr *header = netlink_begin(&request, assign ? RTM_NEWNSID : RTM_GETNSID, 0,
 						sizeof(struct rtgenmsg));
-	int nsid = NETNSA_NSID_NOT_ASSIGNED, error;
 
 	mnl_attr_put_u32(header, NETNSA_FD, (uint32_t)descriptor);
 	if (assign)
 		mnl_attr_put_u32(header, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED);
-	error = netlink_ask(header, take_nsid, &nsid);
-	return error ? error : nsid;
+	return netlink_ask(header, take_nsid, nsid);
 }
 
 int links_nsid(int descriptor, bool assign)
 {
-	int nsid = ask_nsid(descriptor, false), error;
+	int nsid = NETNSA_NSID_NOT_ASSIGNED;
+	int error = ask_nsid(descriptor, false, &nsid);
 
-	if (nsid == NETNSA_NSID_NOT_ASSIGNED && assign) {
-		error = ask_nsid(descriptor, true);
+	if (!error && nsid == NETNSA_NSID_NOT_ASSIGNED && assign) {
+		error = ask_nsid(descriptor, true, &nsid);
 		/* Someone else may have been quicker. */
-		if (error < NETNSA_NSID_NOT_ASSIGNED && error != -EEXIST)
-			return error;
-		nsid = ask_nsid(descriptor, false);
+		if (!error || error == -EEXIST)
+			error = ask_nsid(descriptor, false, &nsid);
 	}
+	if (error)
+		return error;
 	return nsid == NETNSA_NSID_NOT_ASSIGNED ? -ENOENT : nsid;
 }
 
@@ -180,7 +181,7 @@ static int message_nsid(struct msghdr *message)
 
 int links_monitor_read(int monitor, links_take take, void *context)
 {
-	static _Alignas(struct nlmsghdr) char buffer[1 << 16];
+	_Alignas(struct nlmsghdr) char buffer[1 << 16];
 	_Alignas(struct cmsghdr) char control[64];
 	struct reading reading = {take, context, LINKS_OWN_NAMESPACE};
 

@@ -55,12 +55,12 @@ static int take_message(const struct nlmsghdr *message, void *context)
 static int converse(struct mnl_socket *socket, const struct nlmsghdr *request,
 		    struct conversation *conversation)
 {
-	static const mnl_cb_t control[NLMSG_MIN_TYPE] = {
+	static mnl_cb_t control[NLMSG_MIN_TYPE] = {
 		[NLMSG_ERROR] = take_end,
 		[NLMSG_DONE] = take_end,
 	};
 	/* Larger than any part of a dump (NLMSG_GOODSIZE, 32 KiB). */
-	static _Alignas(struct nlmsghdr) char buffer[1 << 16];
+	_Alignas(struct nlmsghdr) char buffer[1 << 16];
 	int state = MNL_CB_OK;
 
 	if (mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)

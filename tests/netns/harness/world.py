@@ -76,15 +76,16 @@ class World:
                 peer.answer(puppet)
             yield puppet, peer
 
-    def teardown(self, puppet, local=None, **settings):
+    def teardown(self, puppet, local=None, remote=None, tracer=None):
         """The object of the puppet's socket, once it is reported."""
-        local = list(local or puppet.local)
+        ends = [list(local or puppet.local), list(remote or puppet.remote)]
 
         def wanted(found):
-            return (found["type"] == "teardown" and found["local"].get("netns") ==
-                    puppet.namespace.inode and
-                    [found["local"]["addr"], found["local"]["port"]] == local)
-        return self.tracer.take(wanted, f"teardown of {puppet.name} {local}", **settings)
+            return (found["type"] == "teardown" and
+                    found["local"].get("netns") == puppet.namespace.inode and
+                    [[found[end]["addr"], found[end]["port"]] for end in ("local", "remote")] ==
+                    ends)
+        return (tracer or self.tracer).take(wanted, f"teardown of {puppet.name} {ends}")
 
     def conclude(self):
         """Ends the tracer: nothing else was reported of these namespaces, nothing was lost, and

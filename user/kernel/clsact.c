@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "kernel/clsact.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/netlink.h"
+
+#define PROGRAM_PREFIX "tcpclose_"
+
+/* Handles of ours: a fixed beginning, whether a tracer made the qdisc, a free number. A tracer
+ * that finds the mark on another's filter marks its own: the last one to go removes the qdisc. */
+#define HANDLE_BASE 0x7c100000
+#define HANDLE_BASE_MASK 0xfff00000
+#define HANDLE_MADE_QDISC 0x00010000
+#define HANDLE_NUMBERS 256
+
+/* In front of all others: a filter before ours may end the packet's way. A priority may be taken
+ * by another kind of filter; then the next one is the first that can be had. */
+#define FIRST_PRIORITY 1
+#define LAST_PRIORITY 16
+
+#define PROGRAM_MAPS 64
+#define FILTERS_MAX 64
+
+static uint32_t parent_of(bool egress)
+{
+	return TC_H_MAKE(TC_H_CLSACT, egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
+}
+
+static struct nlmsghdr *begin(struct netlink_request *request, uint16_t type, uint16_t flags,
+			      const struct tcmsg *body)
+{
+	struct nlmsghdr *header = netlink_begin(request, type, flags, sizeof(*body));
+
+	memcpy(mnl_nlmsg_get_payload(header), body, sizeof(*body));
+	return header;
+}
+
+static const char *kind_of(const struct nlmsghdr *message)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each(
+		attribute, message,
+		sizeof(struct tcmsg)) if (mnl_attr_get_type(attribute) == TCA_KIND &&
+					  mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >=
+						  0) return mnl_attr_get_str(attribute);
+	return "";
+}
+
+/* What stands in the place of the clsact qdisc of an interface; one of all, if interface is 0. */
+struct qdisc_search {
+	uint32_t interface;
+	bool ingress; /* the older kind, which has only one direction */
+	uint32_t *found;
+	size_t count;
+};
+
+static int take_qdisc(const struct nlmsghdr *message, void *context)
+{
+	struct qdisc_search *search = context;
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
+	const char *kind = kind_of(message);
+	uint32_t interface = (uint32_t)tc->tcm_ifindex;
+	uint32_t *found;
+
+	if (message->nlmsg_type != RTM_NEWQDISC || tc->tcm_parent != TC_H_CLSACT)
+		return 0;
+	if (search->interface) {
+		search->ingress |= search->interface == interface && !strcmp(kind, "ingress");
+		return 0;
+	}
+	if (strcmp(kind, "clsact") != 0)
+		return 0;
+	found = realloc(search->found, (search->count + 1) * sizeof(*found));
+	if (!found)
+		return -ENOMEM;
+	search->found = found;
+	search->found[search->count++] = interface;
+	return 0;
+}
+
+static int qdiscs_find(struct qdisc_search *search)
+{
+	const struct tcmsg body = {.tcm_family = AF_UNSPEC};
+	struct netlink_request request;
+
+	return netlink_ask(begin(&request, RTM_GETQDISC, NLM_F_DUMP, &body), take_qdisc, search);
+}
+
+static int qdisc_change(uint32_t interface, uint16_t type, uint16_t flags)
+{
+	const struct tcmsg body = {
+		.tcm_ifindex = (int)interface,
+		.tcm_parent = TC_H_CLSACT,
+		.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
+	};
+	struct netlink_request request;
+	struct nlmsghdr *header = begin(&request, type, flags, &body);
+
+	mnl_attr_put_strz(header, TCA_KIND, "clsact");
+	return netlink_ask(header, NULL, NULL);
+}
+
+/* 1: made it; 0: it was there; or a negative errno. */
+static int qdisc_ensure(uint32_t interface)
+{
+	struct qdisc_search search = {.interface = interface};
+	int error = qdisc_change(interface, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
+
+	if (!error)
+		return 1;
+	if (error != -EEXIST)
+		return error;
+	error = qdiscs_find(&search);
+	if (error)
+		return error;
+	/* It would take an egress filter, and run it for ingress. */
+	return search.ingress ? -EBUSY : 0;
+}
+
+/* The filters at one end of a qdisc. */
+struct listing {
+	size_t all; /* ours and others' */
+	size_t count;
+	struct clsact_filter filters[FILTERS_MAX];
+	uint32_t programs[FILTERS_MAX];
+	uint32_t interface;
+	bool egress;
+};
+
+static uint32_t program_of(const struct nlmsghdr *message)
+{
+	const struct nlattr *attribute, *option;
+
+	mnl_attr_for_each(attribute, message, sizeof(struct tcmsg))
+	{
+		if (mnl_attr_get_type(attribute) != TCA_OPTIONS)
+			continue;
+		mnl_attr_for_each_nested(option,
+					 attribute) if (mnl_attr_get_type(option) == TCA_BPF_ID &&
+							mnl_attr_validate(option, MNL_TYPE_U32) >=
+								0) return mnl_attr_get_u32(option);
+	}
+	return 0;
+}
+
+static bool program_is_ours(uint32_t id)
+{
+	struct bpf_prog_info info = {};
+	uint32_t length = sizeof(info);
+	int program = bpf_prog_get_fd_by_id(id);
+	bool ours;
+
+	if (program < 0)
+		return false;
+	ours = !bpf_obj_get_info_by_fd(program, &info, &length) &&
+	       !strncmp(info.name, PROGRAM_PREFIX, strlen(PROGRAM_PREFIX));
+	close(program);
+	return ours;
+}
+
+static int take_filter(const struct nlmsghdr *message, void *context)
+{
+	struct listing *listing = context;
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
+	uint32_t program;
+
+	if (message->nlmsg_type != RTM_NEWTFILTER)
+		return 0;
+	listing->all++;
+	if ((tc->tcm_handle & HANDLE_BASE_MASK) != HANDLE_BASE || strcmp(kind_of(message), "bpf"))
+		return 0;
+	program = program_of(message);
+	if (listing->count == FILTERS_MAX || !program || !program_is_ours(program))
+		return 0;
+	listing->programs[listing->count] = program;
+	listing->filters[listing->count++] = (struct clsact_filter){
+		.interface = listing->interface,
+		.handle = tc->tcm_handle,
+		.priority = (uint16_t)(tc->tcm_info >> 16),
+		.egress = listing->egress,
+	};
+	return 0;
+}
+
+static int filters_list(struct listing *listing, uint32_t interface, bool egress)
+{
+	const struct tcmsg body = {.tcm_ifindex = (int)interface, .tcm_parent = parent_of(egress)};
+	struct netlink_request request;
+
+	memset(listing, 0, sizeof(*listing));
+	listing->interface = interface;
+	listing->egress = egress;
+	return netlink_ask(begin(&request, RTM_GETTFILTER, NLM_F_DUMP, &body), take_filter,
+			   listing);
+}
+
+static bool qdisc_is_marked(uint32_t interface)
+{
+	struct listing listing;
+
+	for (int egress = 0; egress < 2; egress++) {
+		if (filters_list(&listing, interface, egress))
+			continue;
+		for (size_t i = 0; i < listing.count; i++)
+			if (listing.filters[i].handle & HANDLE_MADE_QDISC)
+				return true;
+	}
+	return false;
+}
+
+static void qdisc_remove_if_empty(uint32_t interface)
+{
+	struct listing listing;
+
+	for (int egress = 0; egress < 2; egress++)
+		if (filters_list(&listing, interface, egress) || listing.all)
+			return;
+	qdisc_change(interface, RTM_DELQDISC, 0);
+}
+
+static struct nlmsghdr *begin_filter(struct netlink_request *request, uint16_t type, uint16_t flags,
+				     const struct clsact_filter *filter)
+{
+	const struct tcmsg body = {
+		.tcm_ifindex = (int)filter->interface,
+		.tcm_parent = parent_of(filter->egress),
+		.tcm_handle = filter->handle,
+		.tcm_info = TC_H_MAKE((uint32_t)filter->priority << 16, htons(ETH_P_ALL)),
+	};
+	struct nlmsghdr *header = begin(request, type, flags, &body);
+
+	mnl_attr_put_strz(header, TCA_KIND, "bpf");
+	return header;
+}
+
+static int filter_create(const struct clsact_filter *filter, int program, const char *name)
+{
+	struct netlink_request request;
+	struct nlmsghdr *header =
+		begin_filter(&request, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, filter);
+	struct nlattr *options = mnl_attr_nest_start(header, TCA_OPTIONS);
+
+	mnl_attr_put_u32(header, TCA_BPF_FD, (uint32_t)program);
+	mnl_attr_put_strz(header, TCA_BPF_NAME, name);
+	mnl_attr_put_u32(header, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
+	mnl_attr_nest_end(header, options);
+	return netlink_ask(header, NULL, NULL);
+}
+
+/* The first free handle at the first priority that takes our kind of filter. */
+static int filter_place(struct clsact_filter *filter, uint32_t mark, int program, const char *name)
+{
+	int error = -EINVAL;
+
+	for (uint16_t priority = FIRST_PRIORITY; priority <= LAST_PRIORITY; priority++) {
+		filter->priority = priority;
+		for (uint32_t number = 1; number <= HANDLE_NUMBERS; number++) {
+			filter->handle = HANDLE_BASE | mark | number;
+			error = filter_create(filter, program, name);
+			if (error != -EEXIST)
+				break;
+		}
+		/* What the kernel says of another kind or another protocol. */
+		if (error != -EINVAL)
+			break;
+	}
+	return error;
+}
+
+int clsact_attach(struct clsact_filter *filter, uint32_t interface, bool egress, int program)
+{
+	struct bpf_prog_info info = {};
+	uint32_t length = sizeof(info), mark;
+	int made = qdisc_ensure(interface), error;
+
+	*filter = (struct clsact_filter){.interface = interface, .egress = egress};
+	if (made < 0)
+		return made;
+	if (bpf_obj_get_info_by_fd(program, &info, &length))
+		return -errno;
+	mark = made || qdisc_is_marked(interface) ? HANDLE_MADE_QDISC : 0;
+	error = filter_place(filter, mark, program, info.name);
+	if (error) {
+		filter->handle = 0;
+		if (made)
+			qdisc_remove_if_empty(interface);
+	}
+	return error;
+}
+
+static int filter_delete(const struct clsact_filter *filter)
+{
+	struct netlink_request request;
+
+	return netlink_ask(begin_filter(&request, RTM_DELTFILTER, 0, filter), NULL, NULL);
+}
+
+void clsact_detach(const struct clsact_filter *filter)
+{
+	if (!filter->handle)
+		return;
+	filter_delete(filter);
+	if (filter->handle & HANDLE_MADE_QDISC)
+		qdisc_remove_if_empty(filter->interface);
+}
+
+bool clsact_exists(const struct clsact_filter *filter)
+{
+	struct netlink_request request;
+
+	return filter->handle &&
+	       !netlink_ask(begin_filter(&request, RTM_GETTFILTER, 0, filter), NULL, NULL);
+}
+
+static bool map_is_ring(uint32_t id)
+{
+	struct bpf_map_info info = {};
+	uint32_t length = sizeof(info);
+	int map = bpf_map_get_fd_by_id(id);
+	bool is_ring;
+
+	if (map < 0)
+		return false;
+	is_ring = !bpf_obj_get_info_by_fd(map, &info, &length) && info.type == BPF_MAP_TYPE_RINGBUF;
+	close(map);
+	return is_ring;
+}
+
+/* The maps of a program; how many. */
+static uint32_t program_maps(uint32_t id, uint32_t maps[PROGRAM_MAPS])
+{
+	struct bpf_prog_info info = {.nr_map_ids = PROGRAM_MAPS, .map_ids = (uintptr_t)maps};
+	uint32_t length = sizeof(info);
+	int program = bpf_prog_get_fd_by_id(id);
+	uint32_t count = 0;
+
+	if (program < 0)
+		return 0;
+	if (!bpf_obj_get_info_by_fd(program, &info, &length))
+		count = info.nr_map_ids < PROGRAM_MAPS ? info.nr_map_ids : PROGRAM_MAPS;
+	close(program);
+	return count;
+}
+
+static uint32_t program_ring(uint32_t id)
+{
+	uint32_t maps[PROGRAM_MAPS], count = program_maps(id, maps);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (map_is_ring(maps[i]))
+			return maps[i];
+	return 0;
+}
+
+static uint32_t link_program(uint32_t id)
+{
+	struct bpf_link_info info = {};
+	uint32_t length = sizeof(info);
+	int link = bpf_link_get_fd_by_id(id);
+
+	if (link < 0)
+		return 0;
+	if (bpf_obj_get_info_by_fd(link, &info, &length))
+		info.prog_id = 0;
+	close(link);
+	return info.prog_id;
+}
+
+static bool some_link_uses(uint32_t ring)
+{
+	uint32_t link = 0, maps[PROGRAM_MAPS];
+
+	while (!bpf_link_get_next_id(link, &link)) {
+		uint32_t program = link_program(link);
+		uint32_t count = program ? program_maps(program, maps) : 0;
+
+		for (uint32_t i = 0; i < count; i++)
+			if (maps[i] == ring)
+				return true;
+	}
+	return false;
+}
+
+static int remove_stale_of(uint32_t interface)
+{
+	bool made_qdisc = false;
+	int removed = 0;
+
+	for (int egress = 0; egress < 2; egress++) {
+		struct listing listing;
+
+		if (filters_list(&listing, interface, egress))
+			continue;
+		for (size_t i = 0; i < listing.count; i++) {
+			uint32_t ring = program_ring(listing.programs[i]);
+
+			if (some_link_uses(ring) || filter_delete(&listing.filters[i]))
+				continue;
+			removed++;
+			made_qdisc |= listing.filters[i].handle & HANDLE_MADE_QDISC;
+		}
+	}
+	if (made_qdisc)
+		qdisc_remove_if_empty(interface);
+	return removed;
+}
+
+int clsact_remove_stale(void)
+{
+	struct qdisc_search search = {};
+	int error = qdiscs_find(&search), removed = 0;
+
+	for (size_t i = 0; i < search.count; i++)
+		removed += remove_stale_of(search.found[i]);
+	free(search.found);
+	return error ? error : removed;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * tc programs where there is no tcx: direct-action filters on a clsact qdisc, which outlive their
+ * program. All of it acts in the network namespace in which the caller is at that moment.
+ */
+#ifndef TCPCLOSE_KERNEL_CLSACT_H
+#define TCPCLOSE_KERNEL_CLSACT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct clsact_filter {
+	uint32_t interface;
+	uint32_t handle; /* 0: none */
+	uint16_t priority;
+	bool egress;
+};
+
+/* Puts a program in front of those that are there, all of which stay as they are. 0 or a negative
+ * errno: -EBUSY when an ingress qdisc stands where clsact must. */
+int clsact_attach(struct clsact_filter *filter, uint32_t interface, bool egress, int program);
+
+/* Takes it away, and the qdisc when a tracer made it and nothing is left on it. */
+void clsact_detach(const struct clsact_filter *filter);
+
+bool clsact_exists(const struct clsact_filter *filter);
+
+/* Takes away what tracers left behind that were killed. How many filters, or a negative errno.
+ *
+ * A filter is a tracer's if its program is named so and its handle is one of ours. It is alive as
+ * long as some BPF link's program uses the same ring buffer as the filter's: links end with the
+ * process that holds them, and the kernel lists them all, whatever namespace or container anyone
+ * is in. So a tracer attaches the socket witness, which is all links, first. */
+int clsact_remove_stale(void);
+
+#endif
