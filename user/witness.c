@@ -12,7 +12,9 @@
 #include "filter.h"
 #include "host/clock.h"
 #include "host/log.h"
+#include "kernel/interfaces.h"
 #include "kernel/kernel_names.h"
+#include "kernel/packet_probe.h"
 #include "kernel/plan.h"
 #include "kernel/snapshot.h"
 #include "kernel/socket_probe.h"
@@ -27,10 +29,13 @@ struct witness {
 	struct plan plan;
 	struct settings settings;
 	struct socket_probe *sockets;
+	struct packet_probe *packets;
+	struct interfaces *interfaces;
 	struct ring *ring;
 	struct holders *holders;
 	struct cgroups *cgroups;
 	struct kernel_names *names;
+	struct log_once follow_warning;
 	bool scanned; /* /proc, in this batch */
 };
 
@@ -96,11 +101,67 @@ static enum exit_status open_sockets(struct witness *witness)
 	return error ? EXIT_NOT_ATTACHED : EXIT_DONE;
 }
 
+static void note(void *context, enum interface_note_level level, const char *text)
+{
+	(void)context;
+	if (level == INTERFACE_WARNING)
+		log_warning("%s", text);
+	else
+		log_debug("%s", text);
+}
+
+static void namespace_gone(void *context, uint32_t netns)
+{
+	const struct witness *witness = context;
+
+	socket_probe_forget_namespace(witness->sockets, netns);
+}
+
+static int follow_interfaces(struct witness *witness)
+{
+	const struct interfaces_request request = {
+		.probe = witness->packets,
+		.names = witness->options->interfaces,
+		.name_count = witness->options->interface_count,
+		.netns = witness->settings.filter.netns,
+		.note = note,
+		.namespace_gone = namespace_gone,
+		.context = witness,
+	};
+
+	return interfaces_open(&witness->interfaces, &request);
+}
+
 /* A part that the user asked for must work; a default part is left out and says so. */
 static enum exit_status open_packets(struct witness *witness)
 {
-	(void)witness;
-	return EXIT_DONE;
+	const char *part = "the packet programs do not load";
+	struct buffer why;
+	int error;
+
+	if (!witness->plan.packets)
+		return EXIT_DONE;
+	buffer_init(&why);
+	log_libbpf_forget();
+	error = packet_probe_open(&witness->packets, &witness->plan, &witness->settings,
+				  socket_probe_maps(witness->sockets), &why);
+	if (!error) {
+		part = "interfaces cannot be followed";
+		error = follow_interfaces(witness);
+	}
+	if (!error && witness->options->packets_asked &&
+	    !interfaces_counts(witness->interfaces).attached) {
+		part = "no interface could be attached";
+		error = -ENODEV;
+	}
+	if (error && witness->options->packets_asked)
+		log_error("cannot read segments: %s (%s); try -v for the reasons", part,
+			  why.length ? why.data : strerror(-error));
+	else if (error)
+		log_warning("tracing states only, without segments: %s (%s)", part,
+			    why.length ? why.data : strerror(-error));
+	buffer_done(&why);
+	return error && witness->options->packets_asked ? EXIT_NOT_ATTACHED : EXIT_DONE;
 }
 
 static enum exit_status open_all(struct witness *witness, ring_take take, void *context)
@@ -169,6 +230,8 @@ void witness_close(struct witness *witness)
 	if (!witness)
 		return;
 	ring_close(witness->ring);
+	interfaces_close(witness->interfaces);
+	packet_probe_close(witness->packets);
 	socket_probe_close(witness->sockets);
 	holders_free(witness->holders);
 	cgroups_free(witness->cgroups);
@@ -280,13 +343,24 @@ int witness_lost(struct witness *witness, uint64_t lost[RECORD_KINDS])
 
 unsigned int witness_descriptors(const struct witness *witness, struct pollfd *descriptors)
 {
-	(void)witness, (void)descriptors;
-	return 0;
+	if (!witness->interfaces)
+		return 0;
+	interfaces_descriptors(witness->interfaces, descriptors);
+	return INTERFACES_DESCRIPTORS;
 }
 
 void witness_dispatch(struct witness *witness, const struct pollfd *descriptors, unsigned int count)
 {
-	(void)witness, (void)descriptors, (void)count;
+	int error;
+
+	if (!count || !witness->interfaces)
+		return;
+	error = interfaces_dispatch(witness->interfaces, descriptors);
+	if (error)
+		log_warning_once(&witness->follow_warning,
+				 "cannot follow interfaces any more: %s; those that appear from "
+				 "now on are not read",
+				 strerror(-error));
 }
 
 /* A scan of /proc may go on for this long in each batch of records. */
@@ -331,6 +405,10 @@ void witness_complete(struct witness *witness, const struct record *record,
 {
 	if (record->kind == RECORD_STATE)
 		complete_owner(witness, (const struct state_record *)record, correlator);
+	if (record->kind == RECORD_NAMESPACE && witness->interfaces)
+		interfaces_add_namespace(witness->interfaces,
+					 ((const struct namespace_record *)record)->pid,
+					 record->netns);
 }
 
 static const char *cgroup_path(void *context, uint64_t cgroup)
@@ -347,10 +425,20 @@ static const char *reset_reason(void *context, uint32_t reason)
 	return kernel_names_reset_reason(witness->names, reason);
 }
 
+static const char *name_of_interface(void *context, uint32_t netns, uint32_t interface)
+{
+	const struct witness *witness = context;
+
+	if (!witness->interfaces)
+		return NULL;
+	return interface_name(witness->interfaces, netns, interface);
+}
+
 struct output_lookup witness_lookup(struct witness *witness)
 {
 	return (struct output_lookup){
 		.context = witness,
+		.interface_name = name_of_interface,
 		.cgroup_path = cgroup_path,
 		.reset_reason = reset_reason,
 	};

@@ -26,7 +26,7 @@ enum exit_status witness_open(struct witness **witness, const struct options *op
 			      const struct features *features, ring_take take, void *context);
 void witness_close(struct witness *witness);
 
-/* Nothing new arrives; what is in the ring can still be drained. */
+/* Sockets tell nothing more; what is in the ring can still be drained. */
 void witness_detach(struct witness *witness);
 
 /* The sockets that existed before, as records: after attaching, so that none is missed. */

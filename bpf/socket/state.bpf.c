@@ -7,8 +7,7 @@
 #include "facts.bpf.h"
 
 /* Key: inode of a network namespace; value: unused. Those user space was told of. Writer: here.
- * Never deleted: a namespace that returns under the same number finds its interfaces followed or
- * is found by the next scan. Bound: least recently used goes first. */
+ * Deleter: user space, when one is gone. Bound: least recently used goes first. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);

@@ -142,8 +142,8 @@ def answer(puppet, line):
 
 
 def main():
-    with open("/proc/self/comm", "w", encoding="utf-8") as comm:
-        comm.write(sys.argv[1])
+    with open("/proc/self/comm", "wb") as comm:
+        comm.write(os.fsencode(sys.argv[1]))
     puppet = Puppet()
     for line in sys.stdin:
         print(json.dumps(answer(puppet, line)), flush=True)

@@ -80,13 +80,11 @@ static int take_message(const struct nlmsghdr *message, void *context)
 		break;
 	case RTM_NEWNSID:
 	case RTM_DELNSID:
-		/* Namespaces elsewhere number their neighbours, too. */
-		if (reading->nsid != LINKS_OWN_NAMESPACE)
-			break;
 		event.kind = message->nlmsg_type == RTM_NEWNSID ? LINK_NAMESPACE_IS
 								: LINK_NAMESPACE_GONE;
-		event.nsid = parse_nsid(message);
-		if (event.nsid >= 0)
+		event.nsid = reading->nsid;
+		event.other = parse_nsid(message);
+		if (event.other >= 0)
 			reading->take(reading->context, &event);
 		break;
 	}

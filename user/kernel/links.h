@@ -15,13 +15,14 @@
 enum link_event_kind {
 	LINK_IS,             /* it exists: new, changed, or listed */
 	LINK_GONE,           /* deleted, or moved to another namespace */
-	LINK_NAMESPACE_IS,   /* a namespace has got this nsid; no link */
+	LINK_NAMESPACE_IS,   /* a namespace has got an nsid; no link */
 	LINK_NAMESPACE_GONE, /* and lost it: it is being destroyed */
 };
 
 struct link_event {
 	enum link_event_kind kind;
-	int nsid;
+	int nsid;  /* where it happened */
+	int other; /* the nsid that a LINK_NAMESPACE_... is about, as counted there */
 	uint32_t index;
 	uint16_t type; /* ARPHRD_... */
 	bool up;

@@ -163,6 +163,11 @@ struct shared_maps socket_probe_maps(const struct socket_probe *probe)
 	};
 }
 
+void socket_probe_forget_namespace(const struct socket_probe *probe, uint32_t netns)
+{
+	bpf_map_delete_elem(bpf_map__fd(probe->skeleton->maps.known_namespaces), &netns);
+}
+
 int socket_probe_lost(const struct socket_probe *probe, uint64_t lost[RECORD_KINDS])
 {
 	int map = bpf_map__fd(probe->skeleton->maps.lost);

@@ -36,6 +36,9 @@ void socket_probe_detach(struct socket_probe *probe);
 
 struct shared_maps socket_probe_maps(const struct socket_probe *probe);
 
+/* The first socket in this namespace is to be told again (RECORD_NAMESPACE). */
+void socket_probe_forget_namespace(const struct socket_probe *probe, uint32_t netns);
+
 /* How many records of each kind found no room in the ring so far. 0 or a negative errno. */
 int socket_probe_lost(const struct socket_probe *probe, uint64_t lost[RECORD_KINDS]);
 

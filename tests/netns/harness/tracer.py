@@ -89,6 +89,7 @@ class Tracer:
         os.chmod(self._folder, 0o777)
         self._ready_file = os.path.join(self._folder, "ready")
         self.words = [*prefix, PROGRAM, "-o", output, "--ready-file", self._ready_file, *options]
+        self.process = None
         self._stdout = stdout
         self._json = output == "json"
         self._lines = []
@@ -99,11 +100,11 @@ class Tracer:
         self._outcome = None
 
     def __enter__(self):
-        self.start()
-        if not self.wait_ready():
-            self.process.kill()
-            raise Failure(f"{' '.join(self.words)}: not ready, status {self.process.wait()}:\n"
-                          + self.stop().stderr)
+        if self.process is None:
+            self.start()
+            if not self.wait_ready():
+                self.process.kill()
+                raise Failure(f"{' '.join(self.words)}: not ready:\n{self.stop().stderr}")
         return self
 
     def __exit__(self, *_):
