@@ -411,13 +411,21 @@ static bool seen_here(const struct segment *segment, const struct segment_record
 	return false;
 }
 
+/* An aggregate at one hook may be its first segment at another (GRO), with the same number. */
+static bool same_payload(const struct segment *segment, const struct segment_record *record)
+{
+	return segment->payload == record->payload ||
+	       (!(record->flags & SEGMENT_FIN) &&
+		record->notes & segment->notes & SEGMENT_ACKS_FIN);
+}
+
 static bool same_segment(const struct segment *segment, const struct segment_record *record,
 			 unsigned int sender)
 {
 	const uint8_t kind = SEGMENT_FIN | SEGMENT_SYN | SEGMENT_RST | SEGMENT_ACK;
 
 	return segment->sender == sender && segment->seq == record->seq &&
-	       segment->ack == record->ack && segment->payload == record->payload &&
+	       segment->ack == record->ack && same_payload(segment, record) &&
 	       !((segment->flags ^ record->flags) & kind) && segment->ip_id == record->ip_id &&
 	       record->header.time <= segment->time + SIGHTING_WITHIN;
 }
