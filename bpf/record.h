@@ -86,6 +86,7 @@ enum state_context {
 	CONTEXT_FIN_SEEN = 1 << 5,  /* the peer's FIN was processed (SOCK_DONE) */
 	CONTEXT_NO_SOCKET = 1 << 6, /* sk_socket is NULL: not accepted yet, or orphaned */
 	CONTEXT_LINGER_0 = 1 << 7,  /* SO_LINGER with time 0 */
+	CONTEXT_LINGER_2 = 1 << 9,  /* TCP_LINGER2 below 0: no FIN_WAIT2 without a program */
 	CONTEXT_SNAPSHOT = 1 << 8,  /* not a change: the socket was found in this state at start */
 };
 

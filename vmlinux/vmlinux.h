@@ -216,6 +216,7 @@ struct tcp_sock {
 	__u32 snd_una;
 	__u32 write_seq;
 	struct tcp_options_received rx_opt;
+	int linger2;
 };
 
 struct tcp_skb_cb {

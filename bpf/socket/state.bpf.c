@@ -165,7 +165,7 @@ static __always_inline void send_state(struct sock *sk, const struct tcp_sock *t
 	record->cgroup = kernel_cgroup_id(sk);
 	record->inode = kernel_inode(sk);
 	record->uid = sk->sk_uid.val;
-	record->context = kernel_context(sk);
+	record->context = kernel_context(sk) | (tcp->linger2 < 0 ? CONTEXT_LINGER_2 : 0);
 	record->error = sk->sk_err;
 	record->from = from;
 	record->to = to;
@@ -215,7 +215,8 @@ static __always_inline void closing(struct sock *sk, int from, int to)
 
 static __always_inline void handle_state(struct sock *sk, int from, int to)
 {
-	if (sk->sk_protocol != IPPROTO_TCP)
+	/* close() after shutdown() sets the state that it finds. */
+	if (sk->sk_protocol != IPPROTO_TCP || from == to)
 		return;
 	switch (to) {
 	case STATE_SYN_SENT:

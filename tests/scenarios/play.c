@@ -206,7 +206,7 @@ static uint16_t parse_context(struct play *play)
 		     {"last-ref", CONTEXT_LAST_REF},   {"kthread", CONTEXT_KTHREAD},
 		     {"orphan", CONTEXT_ORPHAN},       {"fin-seen", CONTEXT_FIN_SEEN},
 		     {"no-socket", CONTEXT_NO_SOCKET}, {"linger-0", CONTEXT_LINGER_0},
-		     {"snapshot", CONTEXT_SNAPSHOT}};
+		     {"linger-2", CONTEXT_LINGER_2},   {"snapshot", CONTEXT_SNAPSHOT}};
 	char *list = (char *)word(play), *name;
 	uint16_t context = 0;
 

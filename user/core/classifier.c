@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "core/inference.h"
 #include "core/report.h"
 
 /* A direction that stayed open this long after the other had closed was left open on purpose. */
@@ -104,7 +105,7 @@ static struct findings find(const struct connection_view *connection, unsigned i
 		int *fin = &found.fin[segment->sender != local];
 
 		if (segment->flags & SEGMENT_RST) {
-			if (found.rst == NO_SEGMENT) {
+			if (found.rst == NO_SEGMENT && !ended_by_fins(end)) {
 				found.rst = (int)i;
 				found.rst_by_local = segment->sender == local;
 			}
@@ -151,14 +152,15 @@ static bool was_reset(const struct findings *found, const struct connection_end 
 {
 	if (found->rst != NO_SEGMENT)
 		return true;
-	if (!end->has_socket)
+	if (!end->has_socket || ended_by_fins(end))
 		return false;
 	return end->socket.reset_sent || end->socket.reset_received ||
 	       end->socket.error == ECONNRESET || end->socket.error == EPIPE;
 }
 
 /* Who sent the first FIN or RST. */
-static enum closed_by find_closer(const struct connection_view *connection, unsigned int local,
+static enum closed_by find_closer(const struct connection_view *connection,
+				  const struct findings *found, unsigned int local,
 				  enum close_kind kind)
 {
 	const struct connection_end *end = &connection->ends[local];
@@ -175,7 +177,7 @@ static enum closed_by find_closer(const struct connection_view *connection, unsi
 			return CLOSED_BY_PEER;
 	}
 	for (uint32_t i = 0; i < connection->segment_count; i++)
-		if (connection->segments[i].flags & (SEGMENT_FIN | SEGMENT_RST))
+		if (connection->segments[i].flags & SEGMENT_FIN || (int)i == found->rst)
 			return connection->segments[i].sender == local ? CLOSED_BY_LOCAL
 								       : CLOSED_BY_PEER;
 	if (!end->has_socket)
@@ -230,7 +232,7 @@ static enum close_cause reset_cause(const struct findings *found, const struct c
 		return CAUSE_DISCONNECT;
 	/* The program had closed; what came then could only be refused (RFC 1122, 4.2.2.13). */
 	if (sent && found->passed[TCP_STATE_FIN_WAIT1] >= 0)
-		return CAUSE_DATA_AFTER_CLOSE;
+		return socket->linger2 ? CAUSE_LINGER2 : CAUSE_DATA_AFTER_CLOSE;
 	return CAUSE_NONE;
 }
 
@@ -329,7 +331,7 @@ struct verdict classify(const struct connection_view *connection, unsigned int l
 	struct verdict verdict = {.kind = find_kind(&found, end)};
 
 	judge_reset(&verdict, &found, end);
-	verdict.closed_by = find_closer(connection, local, verdict.kind);
+	verdict.closed_by = find_closer(connection, &found, local, verdict.kind);
 	verdict.cause = find_cause(&verdict, &found, end);
 	verdict.inferred = is_inferred(&verdict, &found, end);
 	judge_half_close(&verdict, connection, &found);

@@ -63,6 +63,7 @@ struct end_state {
 	uint32_t position; /* a sequence number this end used lately */
 	bool orphan;       /* FIN_WAIT2 went on as a mini-socket */
 	uint64_t orphan_since;
+	uint32_t orphan_expects; /* rcv_nxt of the mini-socket, 0: not known */
 	uint64_t over_time;
 	bool reported;
 	uint32_t incomplete; /* enum incomplete_reason */

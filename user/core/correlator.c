@@ -486,19 +486,35 @@ static void note_numbers(struct connection *connection, const struct segment *se
 	}
 }
 
-/* What a segment means for an orphan at either end: the kernel says nothing of its mini-socket. */
-static void end_orphans(struct connection *connection, const struct segment *segment)
+/* What a segment means for an orphan's mini-socket, of which the kernel says nothing, as
+ * tcp_timewait_state_process() has it: exactly the awaited FIN makes it TIME_WAIT, a RST in the
+ * window or one of its own (to data that came after the close) removes it. TCP_STATE_UNKNOWN:
+ * nothing. */
+static enum tcp_state orphan_becomes(const struct end_state *orphan, bool from_peer,
+				     const struct segment *segment)
 {
-	unsigned int receiver = !segment->sender;
+	uint32_t expects = orphan->orphan_expects;
+	uint32_t ahead = segment->seq - expects;
 
-	if (segment->flags & SEGMENT_RST) {
-		for (unsigned int end = 0; end < 2; end++)
-			if (connection->ends[end].orphan)
-				socket_end_orphan(connection, end, TCP_STATE_CLOSED, segment->time,
-						  false);
-	} else if (segment->flags & SEGMENT_FIN && connection->ends[receiver].orphan) {
-		socket_end_orphan(connection, receiver, TCP_STATE_TIME_WAIT, segment->time, false);
-	}
+	if (segment->flags & SEGMENT_RST)
+		return from_peer && expects && ahead > UINT16_MAX ? TCP_STATE_UNKNOWN
+								  : TCP_STATE_CLOSED;
+	if (!from_peer || !(segment->flags & SEGMENT_FIN))
+		return TCP_STATE_UNKNOWN;
+	return !expects || ahead + segment->payload == 0 ? TCP_STATE_TIME_WAIT : TCP_STATE_UNKNOWN;
+}
+
+static void end_orphan(struct connection *connection, unsigned int end,
+		       const struct segment *segment)
+{
+	const struct end_state *state = &connection->ends[end];
+	enum tcp_state to = orphan_becomes(state, segment->sender != end, segment);
+
+	if (!state->orphan || to == TCP_STATE_UNKNOWN)
+		return;
+	socket_end_orphan(connection, end, to,
+			  segment->time > state->orphan_since ? segment->time : state->orphan_since,
+			  false);
 }
 
 static void add_segment(struct correlator *correlator, struct connection *connection,
@@ -534,7 +550,8 @@ static void add_segment(struct correlator *correlator, struct connection *connec
 	}
 	if (marks)
 		connection_add_mark(&correlator->table, connection, &segment);
-	end_orphans(connection, &segment);
+	for (unsigned int end = 0; end < 2; end++)
+		end_orphan(connection, end, &segment);
 }
 
 static void feed_segment(struct correlator *correlator, const struct segment_record *record)
@@ -699,26 +716,14 @@ static void blame_listener(struct correlator *correlator, struct connection *con
 	}
 }
 
-/* The FIN that turns an orphan's mini-socket into TIME_WAIT may have been seen just before. */
+/* The segment that ends an orphan's mini-socket may have been seen just before. */
 static void end_orphan_by_earlier_segment(struct connection *connection, unsigned int end)
 {
 	const struct end_state *state = &connection->ends[end];
 
-	for (uint32_t i = 0; i < connection->view.segment_count; i++) {
-		const struct segment *segment = &connection->view.segments[i];
-		bool ends_it = segment->flags & SEGMENT_RST ||
-			       (segment->flags & SEGMENT_FIN && segment->sender != end);
-
-		if (!state->orphan)
-			return;
-		if (!ends_it || segment->time + FIN_BEFORE_SWAP < state->orphan_since)
-			continue;
-		socket_end_orphan(
-			connection, end,
-			segment->flags & SEGMENT_RST ? TCP_STATE_CLOSED : TCP_STATE_TIME_WAIT,
-			segment->time > state->orphan_since ? segment->time : state->orphan_since,
-			false);
-	}
+	for (uint32_t i = 0; state->orphan && i < connection->view.segment_count; i++)
+		if (connection->view.segments[i].time + FIN_BEFORE_SWAP >= state->orphan_since)
+			end_orphan(connection, end, &connection->view.segments[i]);
 }
 
 static void feed_state(struct correlator *correlator, const struct state_record *record)

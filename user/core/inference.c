@@ -147,6 +147,16 @@ static enum tcp_state first_state(const struct connection_end *other)
 	}
 }
 
+bool ended_by_fins(const struct connection_end *end)
+{
+	const struct state_change *last;
+
+	if (!end->has_socket || !end->socket.over || !end->state_count || end->socket.error)
+		return false;
+	last = &end->states[end->state_count - 1];
+	return last->to == TCP_STATE_TIME_WAIT || last->from == TCP_STATE_LAST_ACK;
+}
+
 uint32_t infer_states(const struct connection_view *connection, unsigned int end,
 		      struct state_change *changes, uint32_t room)
 {
@@ -169,7 +179,7 @@ uint32_t infer_states(const struct connection_view *connection, unsigned int end
 			move(&chain, segment->time, after_fin(chain.state));
 		if (is_fin(segment, end))
 			move(&chain, segment->time, after_sending_fin(chain.state));
-		if (segment->flags & SEGMENT_RST)
+		if (segment->flags & SEGMENT_RST && !ended_by_fins(&connection->ends[!end]))
 			move(&chain, segment->time, TCP_STATE_CLOSED);
 	}
 	return chain.count;

@@ -12,4 +12,8 @@
 uint32_t infer_states(const struct connection_view *connection, unsigned int end,
 		      struct state_change *changes, uint32_t room);
 
+/* Whether the socket at this end is known to have ended by FINs alone: then no RST had an effect.
+ */
+bool ended_by_fins(const struct connection_end *end);
+
 #endif

@@ -92,6 +92,7 @@ struct socket_facts {
 	bool given_up;                   /* nothing told how its orphaned FIN_WAIT2 ended */
 	bool never_accepted;             /* ended while still in its listener's queue */
 	bool listener_closed;            /* ... because the listener was closed */
+	bool linger2;                    /* TCP_LINGER2 is below 0 */
 	uint16_t context;                /* enum state_context at the end, or of the local call */
 	uint32_t reset_reason;           /* enum sk_rst_reason, or RESET_REASON_NONE */
 	uint32_t kernel_retransmissions; /* of FINs, by the kernel's own account */

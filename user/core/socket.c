@@ -154,6 +154,8 @@ static enum tcp_state meant_by_close(const struct state_record *record)
 		return TCP_STATE_CLOSED;
 	if (record->context & CONTEXT_FIN_SEEN)
 		return TCP_STATE_TIME_WAIT;
+	if (record->context & CONTEXT_LINGER_2)
+		return TCP_STATE_CLOSED;
 	/* shutdown(), then connect(AF_UNSPEC): closed by a call with the file still open. */
 	if (record->context & CONTEXT_CALL && !(record->context & CONTEXT_LAST_REF))
 		return TCP_STATE_CLOSED;
@@ -201,6 +203,8 @@ static void note_facts(struct socket_facts *socket, const struct state_record *r
 	if (record->cgroup)
 		socket->cgroup = record->cgroup;
 	socket->error = record->error;
+	if (record->context & CONTEXT_LINGER_2)
+		socket->linger2 = true;
 	socket->bytes_sent = record->bytes_sent - record->bytes_retrans;
 	socket->bytes_received = received - (socket->fin_received && received);
 	if (established && !(record->context & CONTEXT_SNAPSHOT)) {
@@ -259,6 +263,7 @@ void socket_change(struct connection *connection, unsigned int end,
 	if (record->to == TCP_STATE_CLOSED && to == TCP_STATE_FIN_WAIT2) {
 		state->orphan = true;
 		state->orphan_since = record->header.time;
+		state->orphan_expects = record->rcv_nxt;
 		return;
 	}
 	connection_add_state(connection, end, &change);
