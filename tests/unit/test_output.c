@@ -463,6 +463,7 @@ static struct story *started_late(void)
 	set_end(story, 1, V6_B, 80, 0);
 	memcpy(socket->flow.remote, story->view.ends[1].address, 16);
 	socket->started_late = true;
+	socket->error = ECONNRESET;
 	socket->born = 0;
 	socket->snd_wscale = 0xff;
 	socket->unread_bytes = 3;
