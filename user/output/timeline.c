@@ -88,7 +88,7 @@ static void add_place(struct ladder *ladder, const struct socket_facts *socket)
 	char container[CONTAINER_ID_LENGTH + 1];
 	size_t length;
 
-	if (!path)
+	if (!path || strcmp(path, "/") == 0)
 		return;
 	if (container_find(path, container)) {
 		buffer_add_literal(&ladder->cell, " container ");

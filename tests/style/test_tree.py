@@ -1,0 +1,171 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+"""The shape of the tree: formatting, which room includes which, what stands at the top."""
+
+import ast
+import fnmatch
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+SOURCES = ("bpf", "user", "vmlinux", "tests")
+TOP_LEVEL = {"Makefile", "README.md", "LICENSE", "bpf", "user", "vmlinux", "tests"}
+CLANG_FORMAT_MAJOR = "14"
+COLUMNS = 100
+
+# README's "How it works": room, what of ours it may include. The first room that fits a file is
+# its room.
+SHARED = ["bpf/record.h", "bpf/settings.h", "bpf/filter.h"]
+BPF = [*SHARED, "bpf/*.bpf.h", "vmlinux/vmlinux.h"]
+ROOMS = [
+    ("bpf/record.h", []),
+    ("bpf/settings.h", ["bpf/record.h"]),
+    ("bpf/filter.h", ["bpf/record.h", "bpf/settings.h"]),
+    ("bpf/packet/parse.h", ["bpf/record.h", "vmlinux/vmlinux.h"]),
+    ("bpf/packet", [*BPF, "bpf/packet"]),
+    ("bpf/socket", [*BPF, "bpf/socket"]),
+    ("bpf", BPF),
+    ("vmlinux", []),
+    ("user/base", ["user/base"]),
+    ("user/host", ["user/base", "user/host"]),
+    ("user/core", ["user/base", "user/core", "bpf/record.h"]),
+    ("user/kernel", ["user/base", "user/host", "user/kernel", "bpf/record.h", "bpf/settings.h",
+                     "bpf/packet/fin_acks.h", "*.skel.h"]),
+    ("user/owner", ["user/base", "user/host", "user/owner"]),
+    ("user/capture", ["user/base", "user/host", "user/capture", "bpf/record.h",
+                      "bpf/packet/parse.h"]),
+    ("user/output", ["user/base", "user/host", "user/output", "user/core/report.h",
+                     "user/core/classifier.h", "user/core/tcp_state.h"]),
+    ("user", ["user", "user/base", "user/host", "user/core", "user/kernel", "user/owner",
+              "user/capture", "user/output", *SHARED]),
+]
+# No file descriptor, no clock, no stdio.
+PURE = {"assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h",
+        "stddef.h", "stdint.h", "stdlib.h", "string.h"}
+PRINTS = re.compile(r"\b(printf|puts|putchar|perror|vprintf|fprintf|fputs)\s*\(")
+LIBRARY_ROOMS = ("base", "core", "kernel", "owner", "capture", "output")
+INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.MULTILINE)
+
+
+def files(*endings):
+    """Paths from the top of the tree."""
+    for folder in SOURCES:
+        for parent, _, names in os.walk(os.path.join(TOP, folder)):
+            for name in sorted(names):
+                if name.endswith(endings):
+                    yield os.path.relpath(os.path.join(parent, name), TOP)
+
+
+def text_of(path):
+    with open(os.path.join(TOP, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def python_files():
+    """Also those without an ending: they say so in their first line."""
+    for path in files(""):
+        full = os.path.join(TOP, path)
+        with open(full, "rb") as file:
+            if path.endswith(".py") or file.readline().startswith(b"#!/usr/bin/python3"):
+                yield path
+
+
+def formatted():
+    tool = shutil.which("clang-format-" + CLANG_FORMAT_MAJOR) or shutil.which("clang-format")
+    if not tool:
+        return "SKIP clang-format is not installed"
+    version = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout
+    if f"version {CLANG_FORMAT_MAJOR}." not in version:
+        return f"SKIP needs clang-format {CLANG_FORMAT_MAJOR}, found: {version.strip()}"
+    done = subprocess.run([tool, "--style=file", "--dry-run", "-Werror", *files(".c", ".h")],
+                          cwd=TOP, capture_output=True, text=True, check=False)
+    return [line for line in done.stderr.splitlines() if "error:" in line]
+
+
+def belongs(path, room):
+    """A room is a file, a pattern for files of one folder, or a folder without those below it."""
+    if "*" in room:
+        return os.path.dirname(path) == os.path.dirname(room) and fnmatch.fnmatch(path, room)
+    return room in (path, os.path.dirname(path))
+
+
+def resolve(path, name):
+    """The file that an include means: a neighbour, or one below -Ibpf, -Iuser or -Ivmlinux."""
+    for folder in (os.path.dirname(path), "bpf", "user", "vmlinux"):
+        if os.path.exists(os.path.join(TOP, folder, name)):
+            return os.path.normpath(os.path.join(folder, name))
+    return name
+
+
+def rooms():
+    wrong = []
+    for path in files(".c", ".h"):
+        if path.startswith("tests/"):
+            continue # they may look into every room
+        allowed = next(allowed for room, allowed in ROOMS if belongs(path, room))
+        for kind, name in INCLUDE.findall(text_of(path)):
+            if kind == '"' and not any(belongs(resolve(path, name), room) for room in allowed):
+                wrong.append(f"{path} includes {name}")
+            if kind == "<" and path.startswith(("user/base/", "user/core/")) and name not in PURE:
+                wrong.append(f"{path} includes <{name}>")
+    return wrong
+
+
+def silent_rooms():
+    return [f"{path} prints: {found.group(0)}" for room in LIBRARY_ROOMS
+            for path in files(".c") if path.startswith(f"user/{room}/")
+            for found in PRINTS.finditer(text_of(path))]
+
+
+def top_level():
+    return [name for name in os.listdir(TOP)
+            if name not in TOP_LEVEL and not name.startswith(".") and
+            not fnmatch.fnmatch(name, "build*")]
+
+
+def licensed():
+    return [path for path in (*files(".c", ".h"), *python_files())
+            if "SPDX-License-Identifier:" not in "".join(text_of(path).splitlines(True)[:2])]
+
+
+def python():
+    wrong = []
+    for path in python_files():
+        text = text_of(path)
+        try:
+            ast.parse(text, path)
+        except SyntaxError as error:
+            wrong.append(f"{path}: {error}")
+        for number, line in enumerate(text.splitlines(), 1):
+            if len(line) > COLUMNS or line != line.rstrip() or "\t" in line:
+                wrong.append(f"{path}:{number}: too long, a tab, or blanks at the end")
+    return wrong
+
+
+CASES = [("clang-format leaves every file as it is", formatted),
+         ("rooms include only what they may", rooms),
+         ("library rooms never print", silent_rooms),
+         ("nothing else stands at the top", top_level),
+         ("every file names its license", licensed),
+         ("Python files parse and keep to 100 columns", python)]
+
+
+def main():
+    failed = 0
+    print(f"1..{len(CASES)}")
+    for number, (name, check) in enumerate(CASES, 1):
+        found = check()
+        if isinstance(found, str):
+            print(f"ok {number} - {name} # {found}")
+            continue
+        failed += bool(found)
+        print(f"{'not ok' if found else 'ok'} {number} - {name}")
+        print("".join(f"# {line}\n" for line in found), end="")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
