@@ -225,6 +225,17 @@ static void note_unread(struct socket_facts *socket, const struct state_record *
 		socket->unread_bytes = record->rcv_nxt - record->copied_seq;
 }
 
+/* A change told twice: the programs that stand in for one another (state.bpf.c) may both tell one.
+ */
+static bool is_repetition(const struct connection *connection, unsigned int end,
+			  const struct state_record *record)
+{
+	const struct connection_end *shown = &connection->view.ends[end];
+
+	return shown->state_count && connection->ends[end].last_state == record->to &&
+	       shown->states[shown->state_count - 1].from == record->from;
+}
+
 static void check_chain(struct connection *connection, unsigned int end,
 			const struct state_record *record)
 {
@@ -248,6 +259,8 @@ void socket_change(struct connection *connection, unsigned int end,
 		.observed = true,
 	};
 
+	if (is_repetition(connection, end, record))
+		return;
 	learn_numbers(connection, end, record);
 	check_chain(connection, end, record);
 	note_facts(socket, record);
