@@ -738,6 +738,8 @@ static void feed_state(struct correlator *correlator, const struct state_record 
 	}
 	if (record->socket)
 		link = connection_find_socket(&correlator->table, record->socket);
+	if (link && socket_told_before(link->connection, link->end, record))
+		return;
 	if (link && link->connection->view.ends[link->end].socket.over) {
 		/* The same socket connected again (connect() after AF_UNSPEC): another life. */
 		connection_remove_socket(&correlator->table, link->connection, link->end);

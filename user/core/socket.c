@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define SCALE_UNKNOWN 0xff
+#define TOLD_TWICE_WITHIN 10000000 /* 10 ms */
 
 /* Our FIN is in snd_nxt once it was sent; the change to FIN_WAIT1 or LAST_ACK comes before. */
 static bool fin_in_snd_nxt(const struct state_record *record)
@@ -225,15 +226,16 @@ static void note_unread(struct socket_facts *socket, const struct state_record *
 		socket->unread_bytes = record->rcv_nxt - record->copied_seq;
 }
 
-/* A change told twice: the programs that stand in for one another (state.bpf.c) may both tell one.
- */
-static bool is_repetition(const struct connection *connection, unsigned int end,
-			  const struct state_record *record)
+bool socket_told_before(const struct connection *connection, unsigned int end,
+			const struct state_record *record)
 {
 	const struct connection_end *shown = &connection->view.ends[end];
+	const struct state_change *last;
 
-	return shown->state_count && connection->ends[end].last_state == record->to &&
-	       shown->states[shown->state_count - 1].from == record->from;
+	if (!shown->state_count || connection->ends[end].last_state != record->to)
+		return false;
+	last = &shown->states[shown->state_count - 1];
+	return last->from == record->from && record->header.time < last->time + TOLD_TWICE_WITHIN;
 }
 
 static void check_chain(struct connection *connection, unsigned int end,
@@ -259,8 +261,6 @@ void socket_change(struct connection *connection, unsigned int end,
 		.observed = true,
 	};
 
-	if (is_repetition(connection, end, record))
-		return;
 	learn_numbers(connection, end, record);
 	check_chain(connection, end, record);
 	note_facts(socket, record);

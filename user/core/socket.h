@@ -27,6 +27,11 @@ enum close_how socket_close_how(const struct state_record *record);
 void socket_begin(struct connection *connection, unsigned int end,
 		  const struct state_record *record);
 
+/* Whether this change was told a moment ago: of the programs that stand in for one another
+ * (bpf/socket/state.bpf.c) two may tell one. */
+bool socket_told_before(const struct connection *connection, unsigned int end,
+			const struct state_record *record);
+
 /* Any record, the first included: one change of state. */
 void socket_change(struct connection *connection, unsigned int end,
 		   const struct state_record *record);
