@@ -38,7 +38,7 @@ struct settings {
 	__u8 reset_has_reason;  /* tcp_send_reset has a third argument: 6.10 */
 	__u8 follow_flows;      /* the filter asks for an owner: the socket witness says which
 				   flows are wanted and the packet witness obeys */
-	__u8 pad;
+	__u8 has_destroy;       /* tcp_destroy_sock is attached */
 	struct filter filter;
 };
 

@@ -78,6 +78,7 @@ static void fill_settings(struct witness *witness, const struct features *featur
 	settings->home_netns = own_netns();
 	settings->has_cookie = witness->plan.cookie;
 	settings->reset_has_reason = witness->plan.reset_reason;
+	settings->has_destroy = witness->plan.destroy;
 	settings->follow_flows = filter->pid || filter->comm[0] || filter->cgroup || filter->netns;
 }
 

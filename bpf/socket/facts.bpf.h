@@ -14,12 +14,13 @@ struct socket_facts_value {
 	__u64 born;
 	struct owner owner;
 	__u32 role;
-	__u32 pad;
+	__u32 state; /* the last one that was sent */
 };
 
 /* Key: address of the struct sock; value: its facts. Writers: state, owner. Readers: all programs
- * of this witness. Deleters: the change to CLOSE, tcp_destroy_sock. Bound: max_entries; what finds
- * no room is counted as a lost RECORD_OWNER, and its teardown then has no connect or accept. */
+ * of this witness. Deleters: tcp_destroy_sock, or the change to CLOSE where there is no such
+ * tracepoint. Bound: max_entries; what finds no room is counted as a lost RECORD_OWNER, and its
+ * teardown then has no connect or accept. */
 struct facts_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

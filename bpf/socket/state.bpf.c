@@ -211,6 +211,8 @@ static __always_inline void closing(struct sock *sk, int from, int to)
 			adopt(known, sk);
 	}
 	send_state(sk, tcp, from, to, &flow, known);
+	if (known)
+		known->state = to;
 }
 
 static __always_inline void handle_state(struct sock *sk, int from, int to)
@@ -234,13 +236,91 @@ static __always_inline void handle_state(struct sock *sk, int from, int to)
 		return;
 	}
 	closing(sk, from, to);
-	if (to == STATE_CLOSE)
+	/* Else tcp_destroy_sock forgets: a RST that is sent after this change may need our
+	 * generation. */
+	if (to == STATE_CLOSE && !settings.has_destroy)
 		facts_forget((__u64)sk);
+}
+
+/* The kernel skips a program that runs on this CPU already (6.2): for a softirq that interrupts it,
+ * and from 7.0, where tracepoints can be preempted, for each task that then runs there. So there
+ * are copies in a row: each takes what none before it took, and the last only counts it. */
+enum state_copy {
+	COPY_FIRST,
+	COPY_SECOND,
+	COPY_THIRD,
+	COPY_COUNTS,
+};
+
+struct taken_value {
+	__u64 sk; /* 0 once all copies know */
+	__u32 from;
+	__u32 to;
+};
+
+/* Key: 0; value: the change that was taken last on this CPU. Writers and readers: the copies.
+ * Never deleted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct taken_value);
+} taken SEC(".maps");
+
+/* What happened in between on this CPU may have overwritten the note: then the facts tell. */
+static __always_inline bool was_taken(const struct taken_value *note, const struct sock *sk,
+				      __u32 from, __u32 to)
+{
+	const struct socket_facts_value *known;
+
+	if (note->sk == (__u64)sk && note->from == from && note->to == to)
+		return true;
+	known = facts_find((__u64)sk);
+	return known && known->state == to;
+}
+
+static __always_inline void take_turn(enum state_copy copy, struct sock *sk, int from, int to)
+{
+	__u32 only = 0;
+	struct taken_value *note = bpf_map_lookup_elem(&taken, &only);
+
+	if (!note)
+		return;
+	if (copy == COPY_FIRST || !was_taken(note, sk, from, to)) {
+		if (copy != COPY_COUNTS)
+			handle_state(sk, from, to);
+		else if (is_close(sk, from, to, facts_find((__u64)sk)))
+			emit_count_lost(RECORD_STATE);
+	}
+	note->sk = copy == COPY_COUNTS ? 0 : (__u64)sk;
+	note->from = from;
+	note->to = to;
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(socket_state, struct sock *sk, int from, int to)
 {
-	handle_state(sk, from, to);
+	take_turn(COPY_FIRST, sk, from, to);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_state_second, struct sock *sk, int from, int to)
+{
+	take_turn(COPY_SECOND, sk, from, to);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_state_third, struct sock *sk, int from, int to)
+{
+	take_turn(COPY_THIRD, sk, from, to);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_state_lost, struct sock *sk, int from, int to)
+{
+	take_turn(COPY_COUNTS, sk, from, to);
 	return 0;
 }

@@ -61,11 +61,15 @@ class World:
     def told(self, tracer):
         """Ends that were told of: (family, port of the server, role)."""
         found = []
-        for teardown in tracer.objects():
-            if teardown["local"].get("netns") in (self.left.inode, self.right.inode):
-                server = teardown["local" if teardown["role"] == "server" else "remote"]
-                found.append((teardown["family"], server["port"], teardown["role"]))
+        for teardown in self.ours(tracer):
+            server = teardown["local" if teardown["role"] == "server" else "remote"]
+            found.append((teardown["family"], server["port"], teardown["role"]))
         return sorted(found)
+
+    def ours(self, tracer):
+        """Teardowns in these namespaces."""
+        return [found for found in tracer.objects()
+                if found["local"].get("netns") in (self.left.inode, self.right.inode)]
 
     def expect(self, expected, *options):
         with Tracer(*options) as tracer:
@@ -75,7 +79,7 @@ class World:
         if outcome.status or self.told(tracer) != sorted(expected):
             raise Failure(f"{' '.join(options)}: told of {self.told(tracer)}\n"
                           f"expected {sorted(expected)}\n{outcome.stderr}")
-        for teardown in tracer.objects():
+        for teardown in self.ours(tracer):
             expect(teardown, kind="four-way", complete=True)
 
 
@@ -124,7 +128,7 @@ def pid(world):
             tracer.stop()
     if world.told(tracer) != [(4, 9000, "client")]:
         raise Failure(f"told of {world.told(tracer)}")
-    expect(tracer.objects()[0], kind="four-way", process__pid=client.pid,
+    expect(world.ours(tracer)[0], kind="four-way", process__pid=client.pid,
            segments=["> FIN,ACK 1", "< ACK 2", "< FIN,ACK 3", "> ACK 4"])
 
 
@@ -152,10 +156,9 @@ def cgroup(world):
                     server.finish()
                 world.close(opened)
             tracer.stop()
-        told = [found for found in tracer.objects() if found["local"]["addr"].startswith("10.77")]
-        if len(told) != 1 or len(world.told(tracer)) != 1:
+        if len(world.told(tracer)) != 1:
             raise Failure(f"told of {world.told(tracer)}")
-        expect(told[0], process__pid=client.pid, cgroup="/" + os.path.basename(path))
+        expect(world.ours(tracer)[0], process__pid=client.pid, cgroup="/" + os.path.basename(path))
     finally:
         os.rmdir(path)
 
@@ -176,26 +179,24 @@ def interface(world):
         with world.open() as opened:
             world.close(opened)
         tracer.stop()
-    for teardown in tracer.objects():
+    for teardown in world.ours(tracer):
         seen = {place["interface"] for segment in teardown["segments"]
                 for place in segment["seen"]}
         inside = teardown["local"]["addr"] == "127.0.0.1"
-        if teardown["local"].get("netns") == world.left.inode and \
+        if teardown["local"]["netns"] == world.left.inode and \
                 seen != (set() if inside else {world.interface}):
             raise Failure(f"{teardown['local']}: segments were seen on {seen}")
 
 
 @case("text: a ladder with both columns observed")
 def text(world):
-    with Tracer("--addr", "10.77.1.0/24", "-L", "8000", output="text") as tracer:
-        with world.open() as opened:
-            world.close({(4, 8000): opened[4, 8000]})
-        lines = b"".join(tracer.stop().lines).decode().splitlines()
-    ladder = "\n".join(lines)
+    with world.open() as opened, Tracer("--addr", "10.77.1.0/24", output="text") as tracer:
+        world.close({(4, 8000): opened[4, 8000]})
+        ladder = b"".join(tracer.stop().lines).decode()
     for word in LADDER_LINES:
         if word not in ladder:
             raise Failure(f"{word!r} is not in the ladder:\n{ladder}")
-    if "~" in ladder:
+    if re.search("~(?!TIME_WAIT)", ladder): # a mini-socket has no tracepoint
         raise Failure(f"both ends are here, but something is marked as inferred:\n{ladder}")
     if "\x1b" in ladder:
         raise Failure("colours, though it is no terminal")
@@ -222,7 +223,7 @@ def no_packets(world):
         tracer.stop()
     if len(world.told(tracer)) != 4:
         raise Failure(f"told of {world.told(tracer)}")
-    for teardown in tracer.objects():
+    for teardown in world.ours(tracer):
         expect(teardown, closed_by="local", segments=[])
 
 
@@ -234,7 +235,7 @@ def xdp(world):
         tracer.stop()
     if len(world.told(tracer)) != 4:
         raise Failure(f"told of {world.told(tracer)}")
-    for teardown in tracer.objects():
+    for teardown in world.ours(tracer):
         expect(teardown, kind="four-way", closed_by="peer",
                segments=["< FIN,ACK 1", "> ACK 2", "> FIN,ACK 3", "< ACK 4"])
         hooks = {(segment["dir"], place["hook"]) for segment in teardown["segments"]

@@ -22,6 +22,13 @@ def same_connection(one, other):
         raise Failure(f"connection is {one['connection']} here, {other['connection']} there")
 
 
+def exchange(client, server):
+    """A little data. Linux delays the acknowledgement of a FIN, and so merges it with its own, for
+    40 ms; but only until the next tick on a connection that has never received data."""
+    client.send(10)
+    server.receive(10)
+
+
 def four_way(world, family, connected):
     with connected as (client, server):
         client.close()
@@ -75,6 +82,7 @@ def server_first(world):
 
 def three_way(world, family):
     with world.loopback(family) as (client, server):
+        exchange(client, server)
         server.start("read_end_and_close")
         client.close()
         server.finish()
@@ -133,13 +141,16 @@ def simultaneous_6(world):
 @case("simultaneous, both ends observed")
 def simultaneous_both(world):
     with world.cabled() as (client, server):
-        world.cable.hold(lambda segment: segment.has("FIN"))
+        world.cable.hold(lambda segment: True)
         client.close()
         server.close()
-        fins = world.cable.take(), world.cable.take()
+        # Both FINs are on their way before either arrives, both arrive before their
+        # acknowledgements do.
+        for _ in range(2):
+            crossing = world.cable.take(), world.cable.take()
+            for segment in crossing:
+                world.cable.deliver(segment)
         world.cable.hold(None)
-        for fin in fins:
-            world.cable.deliver(fin)
         ours, theirs = world.teardown(client), world.teardown(server)
     for end, puppet in ((ours, client), (theirs, server)):
         expect(end, kind="simultaneous", closed_by="both", close_call=("close", puppet.pid),
@@ -239,8 +250,6 @@ def peer_first(world):
 def end_unread(world):
     with world.peered(dial=True) as (puppet, peer):
         peer.send("FIN,ACK")
-        puppet.wait_hangup()
-        puppet.acknowledge_now()
         peer.receive("ACK")
         puppet.close()
         peer.receive("FIN,ACK")
@@ -301,9 +310,18 @@ def acknowledged_by_data(world):
            segments=["> FIN,ACK 1", "< PSH,ACK 2", "< FIN,ACK 3", "> ACK 4"])
 
 
-@case("a FIN lost and sent again")
-def fin_lost(world):
-    with world.cabled() as (client, server):
+@case("a FIN lost and sent again, IPv4")
+def fin_lost_4(world):
+    fin_lost(world, 4)
+
+
+@case("a FIN lost and sent again, IPv6")
+def fin_lost_6(world):
+    fin_lost(world, 6) # no identification tells the two apart
+
+
+def fin_lost(world, family):
+    with world.cabled(family) as (client, server):
         world.cable.hold(lambda segment: segment.has("FIN"))
         client.close()
         world.cable.take()
@@ -349,10 +367,11 @@ def older(world):
         world.teardown(server)
         ends = [world.teardown(puppet, tracer=late) for puppet in (client, server)]
     expect(ends[0], kind="four-way", closed_by="local", states=FIRST, segments=FOUR_OUT,
-           incomplete=["started-late"], close_call=("close", client.pid), process__how="holder",
-           process__pid=client.pid, process__comm="client")
+           close_call=("close", client.pid), process__how={"close", "holder"},
+           process__pid=client.pid, process__comm="client", age_ns=None)
     expect(ends[1], kind="four-way", closed_by="peer", states=SECOND, segments=FOUR_IN,
-           incomplete=["started-late"], close_call=("close", server.pid), process__how="holder")
+           close_call=("close", server.pid), process__how={"close", "holder"},
+           process__pid=server.pid, process__comm="server", age_ns=None)
     same_connection(*ends)
 
 

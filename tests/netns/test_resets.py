@@ -79,7 +79,7 @@ def killed_unread(world):
 def data_after_close(world):
     with world.loopback() as (client, server):
         client.close()
-        server.wait_hangup()
+        server.read_end()
         server.acknowledge_now()
         server.send(10)
         server.wait_hangup()
@@ -91,6 +91,30 @@ def data_after_close(world):
     expect(theirs, kind="reset-after-fin", closed_by="peer", cause="peer-reset",
            states="ESTABLISHED CLOSE_WAIT CLOSED", reset__dir="in",
            segments=["< FIN,ACK 1", "> ACK 2", "< RST"])
+    both(ours, theirs)
+
+
+@case("several RSTs alike are several segments, each seen at both ends")
+def alike(world):
+    with world.cabled() as (client, server):
+        client.close()
+        server.read_end()
+        server.acknowledge_now()
+        server.option(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        world.cable.hold(lambda segment: True)
+        for _ in range(5):
+            server.send(10)
+        for _ in range(2): # the data, then the answers to it
+            for segment in [world.cable.take() for _ in range(5)]:
+                world.cable.deliver(segment)
+        world.cable.hold(None)
+        server.wait_hangup()
+        server.close()
+        ours, theirs = world.teardown(client), world.teardown(server)
+    expect(ours, kind="reset-after-fin", cause="data-after-close",
+           segments=["> FIN,ACK 1", "< ACK 2"] + ["> RST"] * 5)
+    expect(theirs, kind="reset-after-fin", cause="peer-reset",
+           segments=["< FIN,ACK 1", "> ACK 2"] + ["< RST"] * 5)
     both(ours, theirs)
 
 
@@ -150,7 +174,6 @@ def peer_reset(world, family):
 def reset_in_close_wait(world):
     with world.peered() as (puppet, peer):
         peer.send("FIN,ACK")
-        puppet.acknowledge_now()
         peer.receive("ACK")
         peer.send("RST,ACK")
         ours = world.teardown(puppet)
@@ -175,7 +198,6 @@ def reset_in_fin_wait1(world):
 def reset_in_last_ack(world):
     with world.peered() as (puppet, peer):
         peer.send("FIN,ACK")
-        puppet.acknowledge_now()
         peer.receive("ACK")
         puppet.close()
         peer.receive("FIN,ACK")
@@ -221,9 +243,10 @@ def killed_by_ss(world):
 @case("disconnected by connect(AF_UNSPEC)")
 def disconnected(world):
     with world.peered() as (puppet, peer):
+        local = puppet.local
         puppet.disconnect()
         peer.receive_until("RST")
-        ours = world.teardown(puppet)
+        ours = world.teardown(puppet, local)
     expect(ours, kind="reset", closed_by="local", cause="disconnect", states=CUT,
            reset__dir="out")
 

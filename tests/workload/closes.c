@@ -2,8 +2,9 @@
 /*
  * Each kind of close once over IPv4 and once over IPv6, on loopback, with a tracer watching:
  * `closes READY_FILE TRACER...` starts the tracer, waits until it has created the file, makes the
- * closes, and ends the tracer once it has told of all sockets. Passes on what the tracer prints,
- * and of each close a line {"made":NAME,...}. Both ends of a connection are processes of their own.
+ * closes, and ends the tracer once all sockets are gone. Passes on what the tracer prints, and of
+ * each close a line {"made":NAME,...}. Both ends of a connection are processes of their own, named
+ * client and server. It wants a network namespace in which there is nothing else.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,7 @@ struct end {
 	int socket;
 	int listener; /* of the server, else -1 */
 	int peer;     /* a byte each way: what the other end must wait for */
-	int gate;     /* a byte from main() when a close that waits may go on */
+	int gate;     /* a byte from main() when the end may go on */
 };
 
 typedef void end_function(const struct end *end);
@@ -193,7 +194,7 @@ static void outlast_orphan(const struct end *end)
 
 static void close_listener(const struct end *end)
 {
-	wait_for(end->listener, POLLIN);
+	hear(end);
 	close(end->listener);
 }
 
@@ -217,6 +218,12 @@ static void lose_fin(const struct end *end)
 	acknowledge_and_close(end);
 }
 
+static void be_queued(const struct end *end)
+{
+	tell(end);
+	read_and_close(end);
+}
+
 static void hear_and_close(const struct end *end)
 {
 	hear(end);
@@ -235,7 +242,7 @@ static const struct close_kind kinds[] = {
 	{"linger", reset, read_and_close, USUAL},
 	{"unread-data", close_unread, send_and_read, USUAL},
 	{"data-after-close", just_close, send_late, USUAL},
-	{"listener-closed", read_and_close, close_listener, IN_QUEUE},
+	{"listener-closed", be_queued, close_listener, IN_QUEUE},
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -289,6 +296,7 @@ static void run_server(const struct connection *connection)
 	struct end end = {-1, connection->listener, connection->peers[1], connection->gate[0]};
 
 	close(connection->client);
+	pass_gate(&end);
 	if (connection->kind->special != IN_QUEUE) {
 		end.socket = accept4(connection->listener, NULL, NULL, SOCK_CLOEXEC);
 		check(end.socket >= 0, "accept");
@@ -303,6 +311,7 @@ static void run_client(const struct connection *connection)
 	struct end end = {connection->client, -1, connection->peers[0], connection->gate[0]};
 
 	close(connection->listener);
+	pass_gate(&end);
 	check(!connect(end.socket, &connection->server_at.any,
 		       connection->family == AF_INET ? sizeof(connection->server_at.ipv4)
 						     : sizeof(connection->server_at.ipv6)),
@@ -327,6 +336,12 @@ static pid_t fork_end(const struct connection *connection, const char *name,
 	_exit(0);
 }
 
+/* For both ends. */
+static void open_gate(const struct connection *connection)
+{
+	check(write(connection->gate[1], "ab", 2) == 2, "gate");
+}
+
 static void start(struct connection *connection, const struct close_kind *kind, int family)
 {
 	connection->kind = kind;
@@ -343,6 +358,8 @@ static void start(struct connection *connection, const struct close_kind *kind, 
 	close(connection->peers[0]);
 	close(connection->peers[1]);
 	close(connection->gate[0]);
+	/* Only now: the close of a copy must not be the last one. */
+	open_gate(connection);
 	printf("{\"made\":\"%s\",\"family\":%d,\"client\":{\"pid\":%d,\"port\":%u},"
 	       "\"server\":{\"pid\":%d,\"port\":%u}}\n",
 	       kind->name, family == AF_INET ? 4 : 6, connection->client_pid,
@@ -364,12 +381,6 @@ static void finish(const struct connection *connection)
 	}
 }
 
-/* For both ends. */
-static void open_gate(const struct connection *connection)
-{
-	check(write(connection->gate[1], "ab", 2) == 2, "gate");
-}
-
 /* No teardown: nobody listens there. */
 static void be_refused(int family)
 {
@@ -387,7 +398,6 @@ static void be_refused(int family)
 struct tracer {
 	pid_t pid;
 	FILE *output;
-	unsigned int told; /* teardowns */
 };
 
 /* True once the file is there; false if the tracer ended before. */
@@ -414,22 +424,41 @@ static bool start_tracer(struct tracer *tracer, char *ready_file, char **words)
 	return wanted[0].revents;
 }
 
-/* Passes on lines until that many sockets are told of, or the tracer ends. */
-static void pass_on(struct tracer *tracer, unsigned int wanted)
+static void pass_on(FILE *output)
 {
-	static char *line;
-	static size_t size;
+	char *line = NULL;
+	size_t size = 0;
 
-	while (tracer->told < wanted && getline(&line, &size, tracer->output) > 0) {
-		tracer->told += strstr(line, "\"type\":\"teardown\"") != NULL;
+	while (getline(&line, &size, output) > 0)
 		fputs(line, stdout);
-	}
+	free(line);
 }
 
-static void make_closes(struct tracer *tracer, struct connection connections[KINDS][2])
+/* Whether the kernel has a TCP socket in one of these states (bits by number). */
+static bool has_socket_in(const char *path, unsigned int states)
+{
+	char line[256];
+	unsigned int state;
+	bool found = false;
+	FILE *file = fopen(path, "re");
+
+	check(file != NULL, path);
+	while (!found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "%*u: %*s %*s %x", &state) == 1 && states & 1u << state;
+	fclose(file);
+	return found;
+}
+
+/* The kernel tells nobody when a mini-socket ends, hence the repetition. */
+static void wait_gone(unsigned int states)
+{
+	while (has_socket_in("/proc/net/tcp", states) || has_socket_in("/proc/net/tcp6", states))
+		poll(NULL, 0, 5);
+}
+
+static void make_closes(struct connection connections[KINDS][2])
 {
 	static const int families[] = {AF_INET, AF_INET6};
-	unsigned int lasting = 0;
 
 	for (size_t kind = 0; kind < KINDS; kind++) {
 		for (int family = 0; family < 2; family++) {
@@ -439,21 +468,20 @@ static void make_closes(struct tracer *tracer, struct connection connections[KIN
 				open_gate(connection);
 			else
 				start(connection, &kinds[kind], families[family]);
-			lasting += kinds[kind].special == LASTS;
 			if (kinds[kind].special != LASTS)
 				finish(connection);
 		}
 	}
 	be_refused(AF_INET);
 	be_refused(AF_INET6);
-	pass_on(tracer, 2 * 2 * KINDS - lasting);
+	wait_gone(1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2);
 	for (size_t kind = 0; kind < KINDS; kind++) {
 		for (int family = 0; family < 2 && kinds[kind].special == LASTS; family++) {
 			open_gate(&connections[kind][family]);
 			finish(&connections[kind][family]);
 		}
 	}
-	pass_on(tracer, 2 * 2 * KINDS);
+	wait_gone(~(1u << TCP_TIME_WAIT));
 }
 
 int main(int argc, char **argv)
@@ -474,10 +502,10 @@ int main(int argc, char **argv)
 		start(&connections[kind][1], &kinds[kind], AF_INET6);
 	}
 	if (start_tracer(&tracer, argv[1], argv + 2)) {
-		make_closes(&tracer, connections);
+		make_closes(connections);
 		kill(tracer.pid, SIGINT);
 	}
-	pass_on(&tracer, (unsigned int)-1);
+	pass_on(tracer.output);
 	check(waitpid(tracer.pid, &status, 0) == tracer.pid, "waitpid");
 	printf("{\"status\":%d}\n", WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
 	return 0;

@@ -90,6 +90,7 @@ void interface_notes_explain(const struct interface_notes *notes, const struct i
 {
 	static const char *const states[] = {
 		[INTERFACE_PENDING] = "not yet attached",
+		[INTERFACE_DOWN] = "down, will be watched when it comes up",
 		[INTERFACE_ATTACHED] = "attached",
 		[INTERFACE_UNWANTED] = "not asked for",
 		[INTERFACE_REFUSED] = "not watched",

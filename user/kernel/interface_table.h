@@ -16,6 +16,7 @@ struct packet_attachment;
 
 enum interface_state {
 	INTERFACE_PENDING,  /* to be attached */
+	INTERFACE_DOWN,     /* to be attached when it comes up */
 	INTERFACE_ATTACHED, /* attachment is set */
 	INTERFACE_UNWANTED, /* another name was asked for */
 	INTERFACE_REFUSED,  /* reason says why */

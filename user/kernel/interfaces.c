@@ -4,14 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/mounts.h"
-#include "host/proc.h"
 #include "kernel/clsact.h"
 #include "kernel/interface_notes.h"
 #include "kernel/interface_table.h"
@@ -29,6 +30,7 @@ struct interfaces {
 	int monitor;
 	int mounts;     /* tells of changes of the mount table, where namespaces have names */
 	bool search;    /* there may be namespaces that are not known yet */
+	bool opening;   /* this is the first look */
 	bool lost;      /* messages were, so everything is to be listed again */
 	bool home_lost; /* cannot go back to our own namespace */
 	unsigned int stale_filters;
@@ -68,16 +70,27 @@ static void attach(struct interfaces *interfaces, struct interface *interface)
 		interface_notes_interface(&interfaces->notes, interface, error);
 }
 
+/* Most interfaces that are down stay so, and attaching takes time: those found at the start, and
+ * the tunnels that each new namespace is born with. A new Ethernet interface is about to be used.
+ */
+static bool is_for_later(const struct interfaces *interfaces, const struct interface *interface)
+{
+	return !interface->up && !interfaces->request.name_count &&
+	       (interfaces->opening || interface->type != ARPHRD_ETHER);
+}
+
 static void attach_pending(struct interfaces *interfaces, struct interface_namespace *space)
 {
 	for (struct interface *interface = space->interfaces; interface;
 	     interface = interface->next) {
 		if (interface->state != INTERFACE_PENDING)
 			continue;
-		if (name_wanted(interfaces, interface->name))
-			attach(interfaces, interface);
-		else
+		if (!name_wanted(interfaces, interface->name))
 			interface->state = INTERFACE_UNWANTED;
+		else if (is_for_later(interfaces, interface))
+			interface->state = INTERFACE_DOWN;
+		else
+			attach(interfaces, interface);
 	}
 }
 
@@ -107,7 +120,8 @@ static void link_is(struct interfaces *interfaces, struct interface_namespace *s
 	interface->up = event->up;
 	interface->seen = true;
 	if ((interface->state == INTERFACE_UNWANTED && renamed) ||
-	    (interface->state == INTERFACE_REFUSED && came_up))
+	    (interface->state == INTERFACE_REFUSED && came_up) ||
+	    (interface->state == INTERFACE_DOWN && interface->up))
 		interface->state = INTERFACE_PENDING;
 }
 
@@ -286,6 +300,15 @@ static int visit(void *context, uint32_t netns, int descriptor)
 	return interfaces->home_lost ? -EIO : 0;
 }
 
+/* After a walk, what is still pending is in a namespace that nobody shows a way into. */
+static void give_up_pending(struct interface_namespace *space)
+{
+	for (struct interface *interface = space->interfaces; interface;
+	     interface = interface->next)
+		if (interface->state == INTERFACE_PENDING)
+			interface->state = INTERFACE_REFUSED;
+}
+
 /* Namespaces that were not found again after messages had been lost: gone, or out of reach. */
 static void sweep_unreached(struct interfaces *interfaces)
 {
@@ -322,8 +345,11 @@ static int settle(struct interfaces *interfaces)
 		else
 			walk |= space->stale || has_pending(space);
 	}
-	if (walk)
+	if (walk) {
 		error = namespaces_walk(visit, interfaces);
+		for (space = interfaces->table.namespaces; space; space = space->next)
+			give_up_pending(space);
+	}
 	if (interfaces->lost)
 		sweep_unreached(interfaces);
 	interfaces->search = false;
@@ -356,6 +382,17 @@ static int open_descriptors(struct interfaces *interfaces)
 	return 0;
 }
 
+/* An attachment may hold two descriptors. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int interfaces_open(struct interfaces **result, const struct interfaces_request *request)
 {
 	struct interfaces *interfaces = calloc(1, sizeof(*interfaces));
@@ -367,11 +404,14 @@ int interfaces_open(struct interfaces **result, const struct interfaces_request 
 	interfaces->monitor = -1;
 	interfaces->mounts = -1;
 	interfaces->search = true;
+	interfaces->opening = true;
 	error = interface_table_init(&interfaces->table);
+	raise_descriptor_limit();
 	if (!error)
 		error = open_descriptors(interfaces);
 	if (!error)
 		error = settle(interfaces);
+	interfaces->opening = false;
 	if (error) {
 		interfaces_close(interfaces);
 		return error;
@@ -479,49 +519,20 @@ int interfaces_dispatch(struct interfaces *interfaces,
 	return settle(interfaces);
 }
 
-struct task_search {
-	struct interfaces *interfaces;
-	uint32_t netns;
-	bool found;
-};
-
-static void visit_task(void *context, int directory, const char *number)
-{
-	struct task_search *search = context;
-	struct stat status;
-	char path[48];
-	int descriptor;
-
-	if (search->found)
-		return;
-	snprintf(path, sizeof(path), "%.20s/ns/net", number);
-	descriptor = openat(directory, path, O_RDONLY | O_CLOEXEC);
-	if (descriptor < 0)
-		return;
-	if (!fstat(descriptor, &status) && status.st_ino == search->netns) {
-		search->found = true;
-		visit(search->interfaces, search->netns, descriptor);
-	}
-	close(descriptor);
-}
-
 int interfaces_add_namespace(struct interfaces *interfaces, uint32_t pid, uint32_t netns)
 {
-	struct task_search search = {interfaces, netns, false};
-	char path[32];
-	int tasks;
+	int descriptor;
 
 	if (!namespace_wanted(interfaces, netns) ||
 	    interface_table_namespace(&interfaces->table, netns))
 		return 0;
-	/* Each thread may be in another one. */
-	snprintf(path, sizeof(path), "/proc/%u/task", pid);
-	tasks = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (tasks >= 0) {
-		proc_each_number(tasks, visit_task, &search);
-		close(tasks);
+	descriptor = namespaces_open(pid, netns);
+	if (descriptor >= 0) {
+		visit(interfaces, netns, descriptor);
+		close(descriptor);
+	} else {
+		interfaces->search = true;
 	}
-	interfaces->search = !search.found;
 	return settle(interfaces);
 }
 
@@ -542,6 +553,7 @@ struct interfaces_counts interfaces_counts(const struct interfaces *interfaces)
 		for (const struct interface *interface = space->interfaces; interface;
 		     interface = interface->next) {
 			counts.attached += interface->state == INTERFACE_ATTACHED;
+			counts.waiting += interface->state == INTERFACE_DOWN;
 			counts.refused += interface->state == INTERFACE_REFUSED;
 		}
 	}

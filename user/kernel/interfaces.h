@@ -17,7 +17,7 @@
 struct interfaces;
 
 struct interfaces_request {
-	const struct packet_probe *probe;
+	struct packet_probe *probe;
 	/* Only interfaces with these names, of our own namespace or of the one that netns names;
 	 * also those that get such a name later. None: all. */
 	const char *const *names;
@@ -32,6 +32,7 @@ struct interfaces_request {
 struct interfaces_counts {
 	unsigned int namespaces;
 	unsigned int attached;
+	unsigned int waiting;       /* until they come up */
 	unsigned int refused;       /* of a type that cannot be read, or attaching failed */
 	unsigned int stale_filters; /* that killed tracers had left behind, removed */
 };

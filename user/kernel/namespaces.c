@@ -108,6 +108,45 @@ int namespaces_walk(namespaces_visit visit, void *context)
 	return walk.error < 0 ? walk.error : error;
 }
 
+struct task_search {
+	uint32_t netns;
+	int descriptor;
+};
+
+static void search_task(void *context, int tasks, const char *tid)
+{
+	struct task_search *search = context;
+	struct stat status;
+	char path[48];
+	int descriptor;
+
+	if (search->descriptor >= 0)
+		return;
+	snprintf(path, sizeof(path), "%.20s/ns/net", tid);
+	descriptor = openat(tasks, path, O_RDONLY | O_CLOEXEC);
+	if (descriptor < 0)
+		return;
+	if (fstat(descriptor, &status) == 0 && status.st_ino == search->netns)
+		search->descriptor = descriptor;
+	else
+		close(descriptor);
+}
+
+int namespaces_open(uint32_t pid, uint32_t netns)
+{
+	struct task_search search = {netns, -ESRCH};
+	char path[32];
+	int tasks, error;
+
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	tasks = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (tasks < 0)
+		return -errno;
+	error = proc_each_number(tasks, search_task, &search);
+	close(tasks);
+	return search.descriptor >= 0 || !error ? search.descriptor : error;
+}
+
 static bool is_current(int descriptor)
 {
 	struct stat current, other;

@@ -17,6 +17,10 @@ typedef int (*namespaces_visit)(void *context, uint32_t netns, int descriptor);
  * negative result of visit(), or a negative errno. */
 int namespaces_walk(namespaces_visit visit, void *context);
 
+/* The namespace of this inode number, if a thread of the process lives in it (each may be in
+ * another one): a descriptor, or a negative errno. */
+int namespaces_open(uint32_t pid, uint32_t netns);
+
 /* Puts the calling thread into a namespace. The descriptor to come back with, or a negative errno:
  * then it has not moved. */
 int namespaces_enter(int descriptor);

@@ -20,6 +20,11 @@
 #define MPROG_BEFORE (1u << 3)      /* BPF_F_BEFORE, 6.6 */
 #define PROGRAM_XDP_FRAGS (1u << 5) /* BPF_F_XDP_HAS_FRAGS, 5.18 */
 
+/* Each change of a tcx hook waits for a grace period of RCU, 10 to 20 ms, with all of the kernel's
+ * interface configuration locked: with hundreds of interfaces a tracer would take half a minute to
+ * start. What is beyond gets clsact, which takes no time. */
+#define TCX_LINKS_MAX 128
+
 enum role {
 	ROLE_IN,
 	ROLE_OUT,
@@ -39,6 +44,7 @@ struct packet_probe {
 	struct packet *skeleton;
 	bool tcx;
 	bool xdp;
+	unsigned int tcx_links; /* that there are */
 	int programs[LAYOUTS][ROLES];
 };
 
@@ -57,6 +63,7 @@ struct packet_hook {
 };
 
 struct packet_attachment {
+	struct packet_probe *probe;
 	struct packet_hook in;
 	struct packet_hook out;
 };
@@ -229,20 +236,39 @@ static int link_hook(struct packet_hook *hook, enum mechanism mechanism, int pro
 	return 0;
 }
 
-static int attach_tc(struct packet_hook *hook, const struct packet_probe *probe, enum layout layout,
-		     bool egress, uint32_t interface)
+static int attach_clsact(struct packet_hook *hook, const struct packet_probe *probe,
+			 enum layout layout, bool egress, uint32_t interface)
 {
 	int program = probe->programs[layout][egress ? ROLE_OUT : ROLE_IN];
-	int error;
+	int error = clsact_attach(&hook->filter, interface, egress, program);
 
-	/* In front of those that may end the packet's way. */
-	if (probe->tcx)
-		return link_hook(hook, MECHANISM_TCX, program, interface,
-				 egress ? ATTACH_TCX_EGRESS : ATTACH_TCX_INGRESS, MPROG_BEFORE);
-	error = clsact_attach(&hook->filter, interface, egress, program);
 	if (!error)
 		hook->mechanism = MECHANISM_CLSACT;
 	return error;
+}
+
+static int attach_tcx(struct packet_hook *hook, struct packet_probe *probe, enum layout layout,
+		      bool egress, uint32_t interface)
+{
+	int program = probe->programs[layout][egress ? ROLE_OUT : ROLE_IN];
+	int type = egress ? ATTACH_TCX_EGRESS : ATTACH_TCX_INGRESS;
+	/* In front of those that may end the packet's way. */
+	int error = link_hook(hook, MECHANISM_TCX, program, interface, type, MPROG_BEFORE);
+
+	if (!error)
+		probe->tcx_links++;
+	return error;
+}
+
+static int attach_tc(struct packet_hook *hook, struct packet_probe *probe, enum layout layout,
+		     bool egress, uint32_t interface)
+{
+	if (!probe->tcx)
+		return attach_clsact(hook, probe, layout, egress, interface);
+	if (probe->tcx_links >= TCX_LINKS_MAX &&
+	    !attach_clsact(hook, probe, layout, egress, interface))
+		return 0;
+	return attach_tcx(hook, probe, layout, egress, interface);
 }
 
 /* In the driver, else in the stack, unless a program is there already. */
@@ -259,7 +285,7 @@ static int attach_xdp(struct packet_hook *hook, const struct packet_probe *probe
 			 XDP_FLAGS_SKB_MODE);
 }
 
-static int attach_in(struct packet_hook *hook, const struct packet_probe *probe, enum layout layout,
+static int attach_in(struct packet_hook *hook, struct packet_probe *probe, enum layout layout,
 		     uint32_t interface, struct buffer *why)
 {
 	int error;
@@ -276,8 +302,8 @@ static int attach_in(struct packet_hook *hook, const struct packet_probe *probe,
 	return attach_tc(hook, probe, layout, false, interface);
 }
 
-int packet_attach(struct packet_attachment **result, const struct packet_probe *probe,
-		  uint32_t interface, uint16_t type, struct buffer *why)
+int packet_attach(struct packet_attachment **result, struct packet_probe *probe, uint32_t interface,
+		  uint16_t type, struct buffer *why)
 {
 	enum layout layout = layout_of(type);
 	struct packet_attachment *attachment;
@@ -291,6 +317,7 @@ int packet_attach(struct packet_attachment **result, const struct packet_probe *
 	attachment = calloc(1, sizeof(*attachment));
 	if (!attachment)
 		return -ENOMEM;
+	attachment->probe = probe;
 	error = attach_in(&attachment->in, probe, layout, interface, why);
 	if (!error)
 		error = attach_tc(&attachment->out, probe, layout, true, interface);
@@ -306,8 +333,10 @@ int packet_attach(struct packet_attachment **result, const struct packet_probe *
 	return 0;
 }
 
-static void forget_hook(const struct packet_hook *hook)
+static void forget_hook(struct packet_probe *probe, const struct packet_hook *hook)
 {
+	if (hook->mechanism == MECHANISM_TCX)
+		probe->tcx_links--;
 	if (hook->mechanism != MECHANISM_CLSACT && hook->mechanism != MECHANISM_NONE)
 		close(hook->link);
 }
@@ -316,8 +345,8 @@ void packet_forget(struct packet_attachment *attachment)
 {
 	if (!attachment)
 		return;
-	forget_hook(&attachment->in);
-	forget_hook(&attachment->out);
+	forget_hook(attachment->probe, &attachment->in);
+	forget_hook(attachment->probe, &attachment->out);
 	free(attachment);
 }
 

@@ -33,7 +33,7 @@ int packet_probe_counts(const struct packet_probe *probe, uint64_t counts[PACKET
 /* Both directions of an interface, or nothing. On failure a negative errno, -EPROTONOSUPPORT for
  * a type (ARPHRD_...) whose packets cannot be read, and one clause in `why`; with 0, `why` may
  * say what was not to be had. */
-int packet_attach(struct packet_attachment **attachment, const struct packet_probe *probe,
+int packet_attach(struct packet_attachment **attachment, struct packet_probe *probe,
 		  uint32_t interface, uint16_t type, struct buffer *why);
 void packet_detach(struct packet_attachment *attachment);
 /* The interface is gone, or is elsewhere, and nothing here may be touched in its name. */

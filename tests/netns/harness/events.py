@@ -64,7 +64,7 @@ class Destruction:
         end = time.monotonic() + deadline
         while not wanted(self.gone):
             if not select.select([self._socket], [], [], max(0, end - time.monotonic()))[0]:
-                raise Failure(f"{len(self.gone)} sockets ended within {deadline} s, more were awaited")
+                raise Failure(f"only {len(self.gone)} sockets ended within {deadline} s")
             self._read()
 
     def close(self):

@@ -64,15 +64,20 @@ class Server:
             shutil.rmtree(self._folder)
 
 
+def fill(folder, sizes):
+    """Files of these sizes by name."""
+    for name, size in sizes.items():
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(b"x" * size)
+
+
 def nginx(namespace, port):
     """Serves index.html (1 kB) at once, page.bin (13 kB) in about 0.1 s and large.bin (1 MB) in
     more than a minute, so that a second's load is of a size that the judge can follow."""
     folder = tempfile.mkdtemp(prefix="tcpclose-nginx-")
     with open(os.path.join(folder, "nginx.conf"), "w", encoding="ascii") as file:
         file.write(NGINX.format(folder=folder, port=port))
-    for name, size in (("index.html", 1000), ("page.bin", 13000), ("large.bin", 1000000)):
-        with open(os.path.join(folder, name), "wb") as file:
-            file.write(b"x" * size)
+    fill(folder, {"index.html": 1000, "page.bin": 13000, "large.bin": 1000000})
     os.chmod(folder, 0o755)
     return Server(namespace, ["nginx", "-p", folder, "-c", f"{folder}/nginx.conf",
                               "-e", f"{folder}/error.log"],
@@ -86,10 +91,9 @@ def redis(namespace, port):
 
 
 def python_http(namespace, port):
-    """Python's HTTP/1.0 server: it closes first."""
+    """Python's HTTP/1.0 server, which closes first: index.html (5 kB) and large.bin (5 MB)."""
     folder = tempfile.mkdtemp(prefix="tcpclose-http-")
-    with open(os.path.join(folder, "index.html"), "wb") as file:
-        file.write(b"x" * 5000)
+    fill(folder, {"index.html": 5000, "large.bin": 5000000})
     return Server(namespace, ["/usr/bin/python3", "-u", "-m", "http.server", str(port),
                               "--bind", "::", "--directory", folder],
                   ready_text="Serving HTTP", end=signal.SIGINT, folder=folder)

@@ -66,11 +66,15 @@ def _run(number, name, function, deadline, arguments):
     return False
 
 
+def unwind_on_sigterm():
+    signal.signal(signal.SIGTERM, _on_terminate)
+
+
 def main(world=None):
     """Runs the cases whose names contain an argument of the command line, or all of them. `world`
     is a context manager: what it gives is passed to each case."""
     signal.signal(signal.SIGALRM, _on_alarm)
-    signal.signal(signal.SIGTERM, _on_terminate)
+    unwind_on_sigterm()
     words = sys.argv[1:]
     chosen = [c for c in _cases if not words or any(word in c[0] for word in words)]
     if os.geteuid() != 0:
