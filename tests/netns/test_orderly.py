@@ -338,6 +338,23 @@ def fin_lost(world, family):
     same_connection(ours, theirs)
 
 
+@case("the last acknowledgement lost, the second FIN sent again")
+def last_acknowledgement_lost(world):
+    with world.cabled() as (client, server):
+        client.close()
+        server.read_end()
+        server.acknowledge_now()
+        world.cable.hold(lambda segment: segment.flags == "ACK" and segment.side == 0)
+        server.close()
+        world.cable.take()
+        world.cable.hold(None)
+        ours, theirs = world.teardown(client), world.teardown(server)
+    expect(ours, kind="four-way", closed_by="local", states=FIRST)
+    expect(theirs, kind="four-way", closed_by="peer", states=SECOND, fin_retransmissions=1,
+           segments=FOUR_IN + ["> FIN,ACK again", "< ACK"])
+    same_connection(ours, theirs)
+
+
 @case("the acknowledgement of a FIN lost, the FIN sent again")
 def acknowledgement_lost(world):
     with world.peered() as (puppet, peer):

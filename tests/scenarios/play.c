@@ -249,6 +249,8 @@ static void fill_counters(struct state_record *record, struct end *end, uint32_t
 	if (record->to == TCP_STATE_CLOSE_WAIT || record->to == TCP_STATE_CLOSING ||
 	    record->context & CONTEXT_FIN_SEEN)
 		end->fin_received = true;
+	if (record->from == TCP_STATE_FIN_WAIT1 || record->from == TCP_STATE_FIN_WAIT2)
+		end->fin_sent = true;
 	if (record->context & CONTEXT_SNAPSHOT)
 		return;
 	record->bytes_sent = end->sent;

@@ -97,6 +97,9 @@ static struct findings find(const struct connection_view *connection, unsigned i
 
 	for (int state = 0; state < TCP_STATES; state++)
 		found.passed[state] = -1;
+	/* Where it already was when its story begins. */
+	if (end->state_count)
+		found.passed[end->states[0].from] = 0;
 	for (uint32_t i = 0; i < end->state_count; i++)
 		if (end->states[i].to < TCP_STATES && found.passed[end->states[i].to] < 0)
 			found.passed[end->states[i].to] = (int)i;
@@ -138,13 +141,13 @@ static void add_segment(struct verdict *verdict, int index)
 static bool sent_fin(const struct findings *found)
 {
 	return found->fin[0] != NO_SEGMENT || found->passed[TCP_STATE_FIN_WAIT1] >= 0 ||
-	       found->passed[TCP_STATE_LAST_ACK] >= 0;
+	       found->passed[TCP_STATE_FIN_WAIT2] >= 0 || found->passed[TCP_STATE_LAST_ACK] >= 0;
 }
 
 static bool received_fin(const struct findings *found, const struct connection_end *end)
 {
 	return found->fin[1] != NO_SEGMENT || found->passed[TCP_STATE_CLOSE_WAIT] >= 0 ||
-	       found->passed[TCP_STATE_CLOSING] >= 0 ||
+	       found->passed[TCP_STATE_CLOSING] >= 0 || found->passed[TCP_STATE_LAST_ACK] >= 0 ||
 	       (end->has_socket && end->socket.fin_received);
 }
 
@@ -170,10 +173,13 @@ static enum closed_by find_closer(const struct connection_view *connection,
 	for (uint32_t i = 0; i < end->state_count; i++) {
 		if (!end->states[i].observed)
 			break;
-		if (end->states[i].to == TCP_STATE_FIN_WAIT1)
+		if (end->states[i].to == TCP_STATE_FIN_WAIT1 ||
+		    end->states[i].from == TCP_STATE_FIN_WAIT1 ||
+		    end->states[i].from == TCP_STATE_FIN_WAIT2)
 			return CLOSED_BY_LOCAL;
 		if (end->states[i].to == TCP_STATE_CLOSE_WAIT ||
-		    end->states[i].from == TCP_STATE_CLOSE_WAIT)
+		    end->states[i].from == TCP_STATE_CLOSE_WAIT ||
+		    end->states[i].from == TCP_STATE_LAST_ACK)
 			return CLOSED_BY_PEER;
 	}
 	for (uint32_t i = 0; i < connection->segment_count; i++)

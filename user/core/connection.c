@@ -358,13 +358,21 @@ static int fin_before(const struct connection_view *view, uint32_t before, unsig
 	return NO_SEGMENT;
 }
 
-/* The end whose FIN came before all that was seen, told by a socket found in CLOSE_WAIT; or -1. */
+/* The end whose FIN came before all that was seen, told by a socket found closing; or -1. */
 static int earlier_closer(const struct connection_view *view)
 {
-	for (int end = 0; end < 2; end++)
-		if (view->ends[end].has_socket && view->ends[end].state_count &&
-		    view->ends[end].states[0].from == TCP_STATE_CLOSE_WAIT)
+	for (int end = 0; end < 2; end++) {
+		if (!view->ends[end].has_socket || !view->ends[end].state_count)
+			continue;
+		switch (view->ends[end].states[0].from) {
+		case TCP_STATE_CLOSE_WAIT:
+		case TCP_STATE_LAST_ACK:
 			return !end;
+		case TCP_STATE_FIN_WAIT1:
+		case TCP_STATE_FIN_WAIT2:
+			return end;
+		}
+	}
 	return -1;
 }
 

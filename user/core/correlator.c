@@ -456,11 +456,9 @@ static bool add_to_known_segment(struct connection *connection, const struct seg
 	for (uint32_t i = connection->view.segment_count; i-- > 0;) {
 		struct segment *segment = &connection->view.segments[i];
 
-		if (!same_segment(segment, record, sender))
+		/* Seen at this place before: this is a copy sent again, or one sent before that. */
+		if (!same_segment(segment, record, sender) || seen_here(segment, record))
 			continue;
-		/* Seen at this place before: a copy sent again. */
-		if (seen_here(segment, record))
-			return false;
 		add_sighting(segment, record);
 		return true;
 	}

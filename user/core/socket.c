@@ -157,8 +157,11 @@ static enum tcp_state meant_by_close(const struct state_record *record)
 		return TCP_STATE_TIME_WAIT;
 	if (record->context & CONTEXT_LINGER_2)
 		return TCP_STATE_CLOSED;
-	/* shutdown(), then connect(AF_UNSPEC): closed by a call with the file still open. */
-	if (record->context & CONTEXT_CALL && !(record->context & CONTEXT_LAST_REF))
+	/* shutdown(), then connect(AF_UNSPEC): closed by a call with the file still open. (An
+	 * orphan is swapped by close() itself if the acknowledgement came while it held the
+	 * socket.) */
+	if (record->context & CONTEXT_CALL &&
+	    !(record->context & (CONTEXT_LAST_REF | CONTEXT_ORPHAN)))
 		return TCP_STATE_CLOSED;
 	return TCP_STATE_FIN_WAIT2;
 }

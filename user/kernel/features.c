@@ -42,6 +42,7 @@ enum wanted_type {
 	WANTED_XDP_LINK,
 	WANTED_CLSACT,
 	WANTED_CLS_BPF,
+	WANTED_MEM_ALLOC,
 	WANTED_TYPES,
 };
 
@@ -58,6 +59,7 @@ static const struct {
 	[WANTED_XDP_LINK] = {"bpf_xdp_link", BTF_KIND_STRUCT},
 	[WANTED_CLSACT] = {"clsact_sched_data", BTF_KIND_STRUCT},
 	[WANTED_CLS_BPF] = {"cls_bpf_prog", BTF_KIND_STRUCT},
+	[WANTED_MEM_ALLOC] = {"bpf_mem_alloc", BTF_KIND_STRUCT},
 };
 
 struct detection {
@@ -403,6 +405,13 @@ static bool probe_sock_diag(struct detection *detection)
 	return !error || missing(detection, "the kernel does not answer: %s", strerror(-error));
 }
 
+/* Without an allocator of its own (6.1) BPF has the kernel warn, with a stack trace, when a
+ * tracepoint program uses such a map. Loading one to find out would do just that. */
+static bool probe_map_grows(struct detection *detection)
+{
+	return detection->ids[WANTED_MEM_ALLOC] || missing(detection, "needs Linux 6.1");
+}
+
 #define NEEDS(name) (UINT64_C(1) << FEATURE_##name)
 
 static const struct {
@@ -439,6 +448,8 @@ static const struct {
 	[FEATURE_XDP] = {"xdp", "XDP programs attached by BPF link", NEEDS(ROOT) | NEEDS(BTF),
 			 probe_xdp},
 	[FEATURE_SOCK_DIAG] = {"sock-diag", "sock_diag lists TCP sockets", 0, probe_sock_diag},
+	[FEATURE_MAP_GROWS] = {"map-grows", "maps allocate as they grow, in any program",
+			       NEEDS(BTF), probe_map_grows},
 };
 
 const char *feature_name(enum feature feature)

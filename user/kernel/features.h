@@ -26,6 +26,7 @@ enum feature {
 	FEATURE_CLSACT,       /* sch_clsact with cls_bpf */
 	FEATURE_XDP,          /* XDP by BPF link, 5.9 */
 	FEATURE_SOCK_DIAG,    /* inet_diag for TCP */
+	FEATURE_MAP_GROWS,    /* maps that allocate as they grow, in any program, 6.1 */
 	FEATURES,
 };
 

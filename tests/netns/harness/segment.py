@@ -40,6 +40,7 @@ class Segment:
     window: int = 65535
     options: bytes = b""
     raw: bytes = b""
+    side: int = 0 # of a cable, where it was sent
 
     def has(self, name):
         return name in self.flags.split(",")

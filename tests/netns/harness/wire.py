@@ -151,9 +151,10 @@ class Cable:
 
     def _pass_on(self, side, packet):
         segment = segments.parse(packet)
+        if segment:
+            segment.side = side
         with self._arrived:
             if segment and self._hold and self._hold(segment):
-                segment.side = side
                 self._held.append(segment)
                 self._arrived.notify()
                 return

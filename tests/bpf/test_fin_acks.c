@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* The packet programs: which segments are told, of whole closes. */
+#include "bench.h"
+
+static bool first_ack_only(struct bench *bench)
+{
+	struct frame_plan ack = fin_ack;
+	bool good = true;
+
+	bench_reset(bench);
+	CHECK(good, in(bench, &ack) == 0); /* of what? */
+	CHECK(good, in(bench, &fin) == 1);
+	ack.ack = 1000;
+	CHECK(good, in(bench, &ack) == 0); /* not of the FIN */
+	ack.ack = 1001;
+	ack.from_server = false;
+	CHECK(good, in(bench, &ack) == 0); /* the wrong way */
+	ack.from_server = true;
+	ack.host = 3;
+	CHECK(good, in(bench, &ack) == 0); /* another connection */
+	ack.host = 0;
+	in(bench, &ack);
+	CHECK(good, record_is(bench, &ack, 0, HOOK_TC_INGRESS, SEGMENT_ACKS_FIN));
+	for (int i = 0; i < 100; i++)
+		CHECK(good, in(bench, &ack) == 0); /* the same again */
+	ack.seq = 1999;                            /* a keep-alive */
+	CHECK(good, in(bench, &ack) == 0);
+	ack.seq = 2000;
+	ack.payload = 1000;
+	for (int i = 0; i < 100; i++, ack.seq += 1000)
+		CHECK(good, in(bench, &ack) == 0); /* the half-closed peer goes on sending */
+	ack.flags |= FIN;
+	in(bench, &ack);
+	CHECK(good, record_is(bench, &ack, 1000, HOOK_TC_INGRESS, 0));
+	return good;
+}
+
+static bool ack_rides(struct bench *bench)
+{
+	struct frame_plan data = fin_ack, own = fin;
+	bool good = true;
+
+	/* On data; and the number after FIN counts data and SYN. */
+	bench_reset(bench);
+	own.payload = 100;
+	own.flags |= SEGMENT_SYN;
+	CHECK(good, in(bench, &own) == 1);
+	data.payload = 700;
+	data.flags |= PSH;
+	data.ack = 1102;
+	in(bench, &data);
+	CHECK(good, record_is(bench, &data, 700, HOOK_TC_INGRESS, SEGMENT_ACKS_FIN));
+	data.seq += 700;
+	CHECK(good, in(bench, &data) == 0);
+
+	/* On the other side's FIN: one record; sent again, it acknowledges nothing new. */
+	bench_reset(bench);
+	CHECK(good, in(bench, &fin) == 1);
+	data = fin_ack;
+	data.flags |= FIN;
+	in(bench, &data);
+	CHECK(good, record_is(bench, &data, 0, HOOK_TC_INGRESS, SEGMENT_ACKS_FIN));
+	in(bench, &data);
+	CHECK(good, record_is(bench, &data, 0, HOOK_TC_INGRESS, 0));
+	own = fin;
+	own.flags = ACK;
+	own.seq = 1001;
+	own.ack = 2001;
+	in(bench, &own);
+	CHECK(good, record_is(bench, &own, 0, HOOK_TC_INGRESS, SEGMENT_ACKS_FIN));
+
+	/* A RST is a RST. */
+	bench_reset(bench);
+	CHECK(good, in(bench, &fin) == 1);
+	data = fin_ack;
+	data.flags |= RST;
+	in(bench, &data);
+	CHECK(good, record_is(bench, &data, 0, HOOK_TC_INGRESS, 0));
+	return good;
+}
+
+static bool numbers_wrap(struct bench *bench)
+{
+	struct frame_plan own = fin, ack = fin_ack;
+	bool good = true;
+
+	bench_reset(bench);
+	own.seq = UINT32_MAX - 9;
+	own.payload = 9;
+	ack.ack = 0;
+	CHECK(good, in(bench, &own) == 1);
+	CHECK(good, in(bench, &ack) == 1);
+	own.ipv6 = true;
+	ack.ipv6 = true;
+	CHECK(good, in(bench, &ack) == 0);
+	CHECK(good, in(bench, &own) == 1);
+	CHECK(good, in(bench, &ack) == 1);
+	return good;
+}
+
+static bool retransmitted(struct bench *bench)
+{
+	struct frame_plan early = fin;
+	bool good = true;
+
+	bench_reset(bench);
+	early.seq = 900;
+	early.payload = 100; /* data and FIN; sent again without the data */
+	CHECK(good, in(bench, &early) == 1);
+	CHECK(good, in(bench, &fin) == 1);
+	for (int i = 0; i < 3; i++) {
+		CHECK(good, in(bench, &fin_ack) == 1);
+		CHECK(good, in(bench, &fin_ack) == 0);
+		CHECK(good, in(bench, &fin) == 1);
+	}
+	CHECK(good, in(bench, &fin_ack) == 1);
+	return good;
+}
+
+/* Egress, ingress, XDP: three places. Each shows the FIN and the same acknowledgement once. */
+static bool several_hooks(struct bench *bench)
+{
+	const struct bpf_program *xdp = bench->skeleton->progs.tcpclose_xdp;
+	struct frame_plan other = fin_ack;
+	bool good = true;
+
+	bench_reset(bench);
+	for (int round = 0; round < 2; round++) {
+		CHECK(good, out(bench, &fin) == 1);
+		CHECK(good, feed(bench, xdp, &fin) == 1);
+		CHECK(good, in(bench, &fin) == 1);
+		out(bench, &fin_ack);
+		CHECK(good, record_is(bench, &fin_ack, 0, HOOK_TC_EGRESS, SEGMENT_ACKS_FIN));
+		feed(bench, xdp, &fin_ack);
+		CHECK(good, record_is(bench, &fin_ack, 0, HOOK_XDP, SEGMENT_ACKS_FIN));
+		other.payload = 1; /* between two hooks */
+		CHECK(good, in(bench, &other) == 0);
+		in(bench, &fin_ack);
+		CHECK(good, record_is(bench, &fin_ack, 0, HOOK_TC_INGRESS, SEGMENT_ACKS_FIN));
+		CHECK(good,
+		      !out(bench, &fin_ack) && !in(bench, &fin_ack) && !feed(bench, xdp, &fin_ack));
+	}
+	/* One hook sees an aggregate, the next one its first segment. */
+	bench_reset(bench);
+	CHECK(good, out(bench, &fin) == 1);
+	other.payload = 2800;
+	other.flags |= PSH;
+	CHECK(good, out(bench, &other) == 1);
+	other.payload = 1400;
+	other.flags = ACK;
+	CHECK(good, in(bench, &other) == 1);
+	other.seq += 1400;
+	CHECK(good, in(bench, &other) == 0);
+	return good;
+}
+
+static bool full_bucket(struct bench *bench)
+{
+	uint64_t before = counted(bench, PACKET_FIN_FORGOTTEN);
+	struct frame_plan own = fin, ack = fin_ack;
+	bool good = true;
+
+	bench_reset(bench);
+	/* The same number after the FIN means the same bucket. The first two are acknowledged. */
+	for (uint8_t host = 0; host < FIN_WAYS; host++) {
+		own.host = ack.host = host;
+		CHECK(good, in(bench, &own) == 1);
+		if (host < 2)
+			CHECK(good, in(bench, &ack) == 1);
+	}
+	for (uint8_t host = FIN_WAYS; host < FIN_WAYS + 2; host++) {
+		own.host = host;
+		CHECK(good, in(bench, &own) == 1);
+	}
+	CHECK(good, counted(bench, PACKET_FIN_FORGOTTEN) == before);
+	own.host = FIN_WAYS + 2;
+	CHECK(good, in(bench, &own) == 1);
+	CHECK(good, counted(bench, PACKET_FIN_FORGOTTEN) == before + 1);
+	ack.host = FIN_WAYS + 2;
+	CHECK(good, in(bench, &ack) == 1);
+	return good;
+}
+
+static unsigned int passes(const struct settings *settings, const struct frame_plan *plan)
+{
+	struct bench bench;
+	unsigned int count = UINT32_MAX;
+
+	if (!bench_open(&bench, settings)) {
+		struct frame_plan reverse = *plan;
+
+		count = in(&bench, plan);
+		reverse.from_server = !plan->from_server;
+		count += in(&bench, &reverse);
+		if (bench.broken)
+			count = UINT32_MAX;
+	}
+	bench_close(&bench);
+	return count;
+}
+
+static void set_network(struct settings *settings, uint32_t index, const struct frame_plan *plan,
+			uint8_t bits)
+{
+	struct filter_network *network = &settings->filter.networks[index];
+
+	frame_address(plan, true, network->address);
+	for (int i = 0; i < 16; i++) {
+		int left = bits - i * 8;
+
+		network->mask[i] = left >= 8 ? 0xff : left <= 0 ? 0 : (uint8_t)(0xff << (8 - left));
+		network->address[i] &= network->mask[i];
+	}
+	settings->filter.network_count = index + 1;
+}
+
+/* Both directions pass, or none does. */
+static bool filters(struct bench *unfiltered)
+{
+	struct frame_plan fin6 = fin, other = fin;
+	struct settings settings = {};
+	bool good = true;
+
+	(void)unfiltered;
+	fin6.ipv6 = true;
+	other.host = 9;
+	settings.filter.local_ports[0] = FRAME_CLIENT_PORT;
+	settings.filter.remote_ports[0] = 443;
+	CHECK(good, passes(&settings, &fin) == 0);
+	settings.filter.remote_ports[1] = FRAME_SERVER_PORT;
+	CHECK(good, passes(&settings, &fin) == 2);
+	settings.filter.family = 4;
+	CHECK(good, passes(&settings, &fin) == 2);
+	CHECK(good, passes(&settings, &fin6) == 0);
+	settings.filter.family = 6;
+	CHECK(good, passes(&settings, &fin6) == 2);
+	CHECK(good, passes(&settings, &fin) == 0);
+	settings = (struct settings){};
+	set_network(&settings, 0, &fin, 120);
+	CHECK(good, passes(&settings, &fin) == 2);
+	CHECK(good, passes(&settings, &other) == 0);
+	CHECK(good, passes(&settings, &fin6) == 0);
+	set_network(&settings, 1, &fin6, 128);
+	CHECK(good, passes(&settings, &fin6) == 2);
+	return good;
+}
+
+/* All conditions at once, as much as the verifier will ever have to look through. */
+static bool filter_by_flow(struct bench *unfiltered)
+{
+	struct settings settings = {.follow_flows = 1, .filter = {.family = 4}};
+	struct flow flow = {.local_port = FRAME_SERVER_PORT, .remote_port = FRAME_CLIENT_PORT};
+	struct bench bench;
+	uint8_t one = 1;
+	bool good = true;
+
+	(void)unfiltered;
+	for (uint16_t i = 0; i < FILTER_PORTS; i++) {
+		settings.filter.local_ports[i] =
+			(uint16_t)(FRAME_CLIENT_PORT - FILTER_PORTS + 1 + i);
+		settings.filter.remote_ports[i] = (uint16_t)(FRAME_SERVER_PORT + i);
+	}
+	for (uint32_t i = 0; i < FILTER_NETWORKS; i++)
+		set_network(&settings, i, &fin, (uint8_t)(128 - i));
+	CHECK(good, !bench_open(&bench, &settings));
+	if (!good)
+		goto out;
+	CHECK(good, in(&bench, &fin) == 0);
+	CHECK(good, in(&bench, &fin_ack) == 0);
+	frame_address(&fin, true, flow.local);
+	frame_address(&fin, false, flow.remote);
+	CHECK(good, !bpf_map_update_elem(bpf_map__fd(bench.skeleton->maps.wanted_flows), &flow,
+					 &one, BPF_ANY));
+	CHECK(good, in(&bench, &fin) == 1);
+	CHECK(good, in(&bench, &fin_ack) == 1);
+	CHECK(good, !bench.broken);
+out:
+	bench_close(&bench);
+	return good;
+}
+
+static const struct bench_test tests[] = {
+	{"the first acknowledgement of a FIN, and no other", first_ack_only},
+	{"an acknowledgement on data, on a FIN, on a RST", ack_rides},
+	{"sequence numbers that wrap", numbers_wrap},
+	{"the acknowledgement of each FIN sent again", retransmitted},
+	{"a segment that crosses several hooks", several_hooks},
+	{"more FINs than a bucket holds", full_bucket},
+	{"filters by ports, family and networks", filters},
+	{"filter by owner, with all others", filter_by_flow},
+};
+
+int main(void)
+{
+	return bench_main(tests, sizeof(tests) / sizeof(tests[0]));
+}
