@@ -22,7 +22,8 @@ LIBS := -lbpf -lmnl -lelf -lz
 BUILD_PACKAGES := make gcc libc6-dev linux-libc-dev clang llvm bpftool libbpf-dev libelf-dev \
 	zlib1g-dev libmnl-dev
 DEMO_PACKAGES := iproute2 nginx-light redis-server redis-tools curl python3
-TEST_PACKAGES := $(DEMO_PACKAGES) libcmocka-dev clang-format nftables tshark wrk
+TEST_PACKAGES := $(DEMO_PACKAGES) libcmocka-dev clang-format nftables tshark wrk \
+	qemu-system-x86 busybox-static lz4 xz-utils zstd debian-archive-keyring
 
 pure_sources := $(wildcard user/base/*.c user/core/*.c)
 program_sources := $(wildcard user/*.c user/host/*.c user/kernel/*.c user/owner/*.c user/output/*.c)

@@ -19,8 +19,8 @@ struct socket_facts_value {
 
 /* Key: address of the struct sock; value: its facts. Writers: state, owner. Readers: all programs
  * of this witness. Deleters: tcp_destroy_sock, or the change to CLOSE where there is no such
- * tracepoint. Bound: max_entries; what finds no room is counted as a lost RECORD_OWNER, and its
- * teardown then has no connect or accept. */
+ * tracepoint. Bound: max_entries, which user space lowers where the map cannot grow; what finds no
+ * room is counted as a lost RECORD_OWNER, and its teardown then has no connect or accept. */
 struct facts_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -133,7 +133,11 @@ static bool several_hooks(struct bench *bench)
 		CHECK(good, record_is(bench, &fin_ack, 0, HOOK_TC_EGRESS, SEGMENT_ACKS_FIN));
 		feed(bench, xdp, &fin_ack);
 		CHECK(good, record_is(bench, &fin_ack, 0, HOOK_XDP, SEGMENT_ACKS_FIN));
-		other.payload = 1; /* between two hooks */
+		other = fin_ack; /* others between two hooks */
+		other.payload = 1;
+		CHECK(good, in(bench, &other) == 0);
+		other.payload = 0;
+		other.seq--;
 		CHECK(good, in(bench, &other) == 0);
 		in(bench, &fin_ack);
 		CHECK(good, record_is(bench, &fin_ack, 0, HOOK_TC_INGRESS, SEGMENT_ACKS_FIN));
@@ -143,6 +147,7 @@ static bool several_hooks(struct bench *bench)
 	/* One hook sees an aggregate, the next one its first segment. */
 	bench_reset(bench);
 	CHECK(good, out(bench, &fin) == 1);
+	other = fin_ack;
 	other.payload = 2800;
 	other.flags |= PSH;
 	CHECK(good, out(bench, &other) == 1);

@@ -24,28 +24,6 @@ class Unable(Exception):
     """No machine can be started here; the argument says why."""
 
 
-class Transcript:
-    """What a machine said: by mode the lines, the kernel's release, its splats."""
-
-    def __init__(self, text, console):
-        parts = text.replace("\r", "").split("\n== ")
-        self.ended = parts[-1].strip() == "end"
-        self.head = parts[0].splitlines()
-        self.release = self.head[-1] if self.head else "?"
-        self.modes = {}
-        self.log = []
-        self.console = console
-        for part in parts[1:]:
-            title, *lines = part.splitlines() or [""]
-            if title.startswith("mode"):
-                self.modes[title.partition(" ")[2].strip()] = lines
-            elif title == "log":
-                self.log = lines
-
-    def splats(self):
-        return [line for line in self.log + self.console.splitlines() if SPLAT.search(line)]
-
-
 def check():
     """Raises Unable where no machine can be started."""
     if os.uname().machine != "x86_64":
@@ -53,68 +31,110 @@ def check():
     if not shutil.which(QEMU):
         raise Unable(f"{QEMU} is not installed")
     if not os.path.exists(BUSYBOX):
-        raise Unable("busybox (statically linked) is not installed")
+        raise Unable("busybox-static is not installed")
 
 
-def libraries(program):
+class Transcript:
+    """What a machine said: its release, of each mode the lines, its log, and on the console what
+    came before it died."""
+
+    def __init__(self, told, console, hung):
+        self.hung = hung
+        head, *parts = told.replace("\r", "").split("\n== ")
+        self.release = head.rpartition("\n")[2]
+        self.ended = bool(parts) and parts[-1].strip() == "end"
+        self.console = console.replace("\r", "").splitlines()
+        self.modes = {}
+        self.log = []
+        for part in parts:
+            title, *lines = part.splitlines()
+            what, _, options = title.partition(" ")
+            if what == "mode":
+                self.modes[options] = lines
+            elif what == "log":
+                self.log = lines
+
+    def splats(self):
+        return [line for line in self.log if SPLAT.search(line)]
+
+
+def _libraries(program):
     """The shared libraries of a program, the loader included, as ldd names them."""
     listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     return re.findall(r"(/\S+) \(0x", listed)
 
 
-def _fill(folder, modules, programs, modes):
+def _fill(root, kernel, programs, modes):
     for name in FOLDERS:
-        os.makedirs(os.path.join(folder, name))
-    shutil.copy(BUSYBOX, os.path.join(folder, "bin/busybox"))
-    shutil.copy(os.path.join(HERE, "init"), folder)
+        os.makedirs(os.path.join(root, name))
+    shutil.copy(BUSYBOX, os.path.join(root, "bin/busybox"))
+    shutil.copy(os.path.join(HERE, "init"), root)
     for program in programs:
-        shutil.copy(program, os.path.join(folder, "bin"))
-        for library in libraries(program):
-            target = folder + library
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copy(library, target)
-    for name in os.listdir(modules):
-        shutil.copy(os.path.join(modules, name), os.path.join(folder, "modules"))
-    with open(os.path.join(folder, "modes"), "w", encoding="utf-8") as file:
+        shutil.copy(program, os.path.join(root, "bin"))
+        for library in _libraries(program):
+            os.makedirs(os.path.dirname(root + library), exist_ok=True)
+            shutil.copy(library, root + library)
+    shutil.copytree(os.path.join(kernel, "modules"), os.path.join(root, "modules"),
+                    dirs_exist_ok=True)
+    with open(os.path.join(root, "modes"), "w", encoding="utf-8") as file:
         file.writelines(mode + "\n" for mode in modes)
 
 
-def _pack(folder, archive):
-    names = [os.path.relpath(os.path.join(at, name), folder)
-             for at, folders, files in os.walk(folder) for name in folders + files]
+def _pack(root, archive):
+    names = [os.path.relpath(os.path.join(at, name), root)
+             for at, folders, files in os.walk(root) for name in folders + files]
     with open(archive, "wb") as file:
-        subprocess.run([BUSYBOX, "cpio", "-o", "-H", "newc"], cwd=folder, stdout=file, check=True,
+        subprocess.run([BUSYBOX, "cpio", "-o", "-H", "newc"], cwd=root, stdout=file, check=True,
                        input="\n".join(names).encode(), stderr=subprocess.DEVNULL)
 
 
-def _start(kernel, archive, work):
-    """One run; the text of both serial lines."""
-    lines = [os.path.join(work, name) for name in ("console", "told")]
-    words = [QEMU, "-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2", "-m", "512",
-             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-             "-kernel", os.path.join(kernel, "vmlinux"), "-initrd", archive, "-append", ARGUMENTS]
-    for line in lines:
-        words += ["-serial", "file:" + line]
-    error = ""
+class Machines:
+    """Those that run, so that all can be stopped."""
+
+    def __init__(self):
+        self._running = set()
+        self._stopped = False
+
+    def run(self, kernel, programs, modes):
+        """Starts the kernel of a folder and runs the modes in it; the transcript. A machine that
+        died (not one that hangs) is started once more: QEMU without KVM now and then breaks a
+        guest of two CPUs, most often as it starts."""
+        with tempfile.TemporaryDirectory(prefix="tcpclose-machine-") as work:
+            root, archive = os.path.join(work, "root"), os.path.join(work, "initramfs")
+            _fill(root, kernel, programs, modes)
+            _pack(root, archive)
+            transcript = self._start(kernel, archive, work)
+            if not transcript.ended and not transcript.hung and not self._stopped:
+                transcript = self._start(kernel, archive, work)
+            return transcript
+
+    def stop(self):
+        self._stopped = True
+        for process in list(self._running):
+            process.kill()
+
+    def _start(self, kernel, archive, work):
+        console, told = (os.path.join(work, name) for name in ("console", "told"))
+        words = [QEMU, "-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2", "-m", "512",
+                 "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+                 "-kernel", os.path.join(kernel, "vmlinux"), "-initrd", archive,
+                 "-append", ARGUMENTS, "-serial", "file:" + console, "-serial", "file:" + told]
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE)
+        self._running.add(process)
+        hung = False
+        try:
+            error = process.communicate(timeout=DEADLINE)[1]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            hung, error = True, process.communicate()[1]
+        self._running.remove(process)
+        return Transcript(_read(told), _read(console) + error.decode("utf-8", "replace"), hung)
+
+
+def _read(path):
     try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, timeout=DEADLINE, check=False)
-        error = done.stderr.decode("utf-8", "replace")
-    except subprocess.TimeoutExpired:
-        error = f"did not end within {DEADLINE} s\n"
-    texts = []
-    for line in lines:
-        with open(line, "r", encoding="utf-8", errors="replace", newline="") as file:
-            texts.append(file.read())
-    return Transcript(texts[1], texts[0] + error)
-
-
-def run(kernel, programs, modes):
-    """Starts the kernel of a folder and runs the modes in it. A machine that died is started once
-    more: with two CPUs QEMU itself breaks a guest now and then."""
-    with tempfile.TemporaryDirectory(prefix="tcpclose-machine-") as work:
-        folder, archive = os.path.join(work, "root"), os.path.join(work, "initramfs")
-        _fill(folder, os.path.join(kernel, "modules"), programs, modes)
-        _pack(folder, archive)
-        transcript = _start(kernel, archive, work)
-        return transcript if transcript.ended else _start(kernel, archive, work)
+        with open(path, encoding="utf-8", errors="replace", newline="") as file:
+            return file.read()
+    except FileNotFoundError: # QEMU did not come as far
+        return ""

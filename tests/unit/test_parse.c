@@ -134,6 +134,8 @@ static void ipv4_options(void **state)
 	for (plan.options = 0; plan.options <= 10; plan.options++)
 		assert_parses(&plan, 9);
 	plan.options = 0;
+	/* Read too early, its acknowledgement number is a header's length and flags. */
+	plan.ack = 0x50115011;
 	for (plan.version_ihl = 0x40; plan.version_ihl < 0x45; plan.version_ihl++)
 		assert_int_equal(answer_to(&plan), PARSE_OTHER);
 }

@@ -24,6 +24,7 @@ static const struct absent linux_5_10[ABSENT_MAX] = {
 	{FEATURE_SOCKET_COOKIE, "needs Linux 5.12"},
 	{FEATURE_RESET_REASON, "needs Linux 6.10"},
 	{FEATURE_TCX, "needs Linux 6.6"},
+	{FEATURE_MAP_GROWS, "needs Linux 6.1"},
 };
 static const struct absent linux_6_1[ABSENT_MAX] = {
 	{FEATURE_RESET_REASON, "needs Linux 6.10"},
@@ -105,7 +106,8 @@ static void linux_5_10_counts_sockets_itself(void **state)
 	assert_string_equal(plan.refusal, "");
 	assert_row(&plan, FACT_IDENTITY, "our own count of sockets",
 		   "socket-cookie: needs Linux 5.12");
-	assert_false(plan.cookie);
+	assert_row(&plan, FACT_MEMORY, "map of a fixed size", "map-grows: needs Linux 6.1");
+	assert_false(plan.cookie || plan.map_grows);
 }
 
 static void xdp_takes_ingress_and_leaves_egress_to_tc(void **state)
@@ -256,6 +258,8 @@ static void explain_is_a_table(void **state)
 		"RST received                  tcp:tcp_receive_reset\n"
 		"FIN sent again                tcp:tcp_retransmit_skb\n"
 		"end of a socket               tcp:tcp_destroy_sock\n"
+		"memory of sockets             map of a fixed size                   map-grows: "
+		"needs Linux 6.1\n"
 		"end of an orphaned FIN_WAIT2  timer:timer_expire_entry\n"
 		"segments received             clsact ingress                        tcx: needs "
 		"Linux "

@@ -214,7 +214,7 @@ static void sweep(struct interfaces *interfaces, struct interface_namespace *spa
 			interface_let_go(interfaces, space, interface);
 		} else if (interface->state == INTERFACE_ATTACHED &&
 			   !packet_is_attached(interface->attachment)) {
-			packet_forget(interface->attachment);
+			packet_detach(interface->attachment);
 			interface->attachment = NULL;
 			interface->state = INTERFACE_PENDING;
 		}

@@ -64,6 +64,8 @@ static void plan_states(struct planner *planner)
 	otherwise(planner, FACT_IDENTITY, "our own count of sockets");
 	plan->destroy = try(planner, FACT_CLEANUP, FEATURE_DESTROY, "tcp:tcp_destroy_sock");
 	otherwise(planner, FACT_CLEANUP, "the socket's last state change");
+	plan->map_grows = try(planner, FACT_MEMORY, FEATURE_MAP_GROWS, "map that grows");
+	otherwise(planner, FACT_MEMORY, "map of a fixed size");
 }
 
 static void plan_owners(struct planner *planner)
@@ -215,6 +217,7 @@ const char *plan_fact_name(enum plan_fact fact)
 		[FACT_RESET_RECEIVED] = "RST received",
 		[FACT_RETRANSMIT] = "FIN sent again",
 		[FACT_CLEANUP] = "end of a socket",
+		[FACT_MEMORY] = "memory of sockets",
 		[FACT_FIN_WAIT2_END] = "end of an orphaned FIN_WAIT2",
 		[FACT_SEGMENTS_IN] = "segments received",
 		[FACT_SEGMENTS_OUT] = "segments sent",

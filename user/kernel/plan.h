@@ -32,6 +32,7 @@ enum plan_fact {
 	FACT_RESET_RECEIVED,
 	FACT_RETRANSMIT,
 	FACT_CLEANUP,       /* owner facts of sockets that vanish without a state change */
+	FACT_MEMORY,        /* where those facts are kept */
 	FACT_FIN_WAIT2_END, /* how an orphaned FIN_WAIT2 ends */
 	FACT_SEGMENTS_IN,
 	FACT_SEGMENTS_OUT,
@@ -49,6 +50,7 @@ struct plan {
 	/* What the session acts on. */
 	bool cookie, send_reset, reset_reason, receive_reset, retransmit, destroy, accept,
 		timer_expire;
+	bool map_grows;
 	bool snapshot; /* by sock_diag, else from /proc/net/tcp: then without cookies */
 	bool tcx;      /* else clsact */
 	bool xdp_ingress;

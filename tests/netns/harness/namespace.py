@@ -3,7 +3,10 @@
 
 import ctypes
 import os
+import shutil
 import subprocess
+
+from .tap import Skip
 
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -12,8 +15,9 @@ _made = 0
 
 def command(*words, given=None):
     """Runs a program to its end; what it printed is the answer, a failure an exception."""
-    done = subprocess.run(words, input=given, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, check=False)
+    if shutil.which(words[0]) is None:
+        raise Skip(f"{words[0]} is not installed")
+    done = subprocess.run(words, input=given, text=True, capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout

@@ -70,14 +70,14 @@ def unwind_on_sigterm():
     signal.signal(signal.SIGTERM, _on_terminate)
 
 
-def main(world=None):
+def main(world=None, root=True):
     """Runs the cases whose names contain an argument of the command line, or all of them. `world`
     is a context manager: what it gives is passed to each case."""
     signal.signal(signal.SIGALRM, _on_alarm)
     unwind_on_sigterm()
     words = sys.argv[1:]
     chosen = [c for c in _cases if not words or any(word in c[0] for word in words)]
-    if os.geteuid() != 0:
+    if root and os.geteuid() != 0:
         print("1..0 # SKIP needs root: network namespaces and BPF", flush=True)
         return 0
     print(f"1..{len(chosen)}", flush=True)
@@ -86,6 +86,10 @@ def main(world=None):
     try:
         with world() as content:
             return _run_all(chosen, (content,))
+    except Skip as reason:
+        for number, chosen_case in enumerate(chosen, 1):
+            print(f"ok {number} - {chosen_case[0]} # SKIP {reason}", flush=True)
+        return 0
     except Exception:
         note(traceback.format_exc())
         print("Bail out! the surroundings of the cases could not be made", flush=True)

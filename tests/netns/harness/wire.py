@@ -17,7 +17,7 @@ import time
 
 from . import segment as segments
 from .segment import MODULUS, Segment
-from .tap import Failure
+from .tap import Failure, Skip
 
 TUNSETIFF = 0x400454ca
 IFF_TUN, IFF_NO_PI = 1, 0x1000
@@ -27,7 +27,10 @@ DEADLINE = 10
 class Tun:
     def __init__(self, namespace, name, addresses):
         with namespace:
-            self.file = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+            try:
+                self.file = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+            except OSError as error:
+                raise Skip(f"no tun device: {error.strerror}") from None
             request = struct.pack("16sH14x", name.encode(), IFF_TUN | IFF_NO_PI)
             fcntl.ioctl(self.file, TUNSETIFF, request)
         self.name = name
