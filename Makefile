@@ -22,8 +22,8 @@ LIBS := -lbpf -lmnl -lelf -lz
 BUILD_PACKAGES := make gcc libc6-dev linux-libc-dev clang llvm bpftool libbpf-dev libelf-dev \
 	zlib1g-dev libmnl-dev
 DEMO_PACKAGES := iproute2 nginx-light redis-server redis-tools curl python3
-TEST_PACKAGES := $(DEMO_PACKAGES) libcmocka-dev clang-format nftables tshark wrk \
-	qemu-system-x86 busybox-static lz4 xz-utils zstd debian-archive-keyring
+TEST_PACKAGES := $(DEMO_PACKAGES) libcmocka-dev clang-format nftables tshark wrk
+KERNEL_PACKAGES := qemu-system-x86 busybox-static lz4 xz-utils zstd debian-archive-keyring
 
 pure_sources := $(wildcard user/base/*.c user/core/*.c)
 program_sources := $(wildcard user/*.c user/host/*.c user/kernel/*.c user/owner/*.c user/output/*.c)
@@ -126,6 +126,11 @@ check: all $(test_programs) ## build and run the tests (TESTS=tier or program: o
 test: ## install what is missing, build, run all tests (as root)
 	$(call install_packages,$(BUILD_PACKAGES) $(TEST_PACKAGES))
 	@$(MAKE) --no-print-directory check
+
+.PHONY: test-kernels
+test-kernels: ## the same closes on Debian's kernels, in QEMU (KERNELS=all or names)
+	$(call install_packages,$(BUILD_PACKAGES) $(TEST_PACKAGES) $(KERNEL_PACKAGES))
+	@$(MAKE) --no-print-directory check TESTS=kernels
 
 .PHONY: demo
 demo: ## install what is missing, build, show real closes (as root)

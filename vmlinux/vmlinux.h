@@ -238,6 +238,9 @@ struct inet_timewait_sock {
 struct sk_buff {
 	char cb[48];
 	struct net_device *dev;
+	__u16 network_header;
+	unsigned char *head;
+	unsigned char *data;
 };
 
 struct xdp_rxq_info {

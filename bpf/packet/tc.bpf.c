@@ -22,6 +22,17 @@ __noinline int tc_parse(struct __sk_buff *skb, int ethernet)
 	return segment ? parse_segment(&frame, segment) : PARSE_OTHER;
 }
 
+/* Where the skb itself says that the bytes begin. When a generic XDP program lets a packet pass,
+ * the kernel may hand on a copy that has lost the length of its Ethernet header (seen on 6.18), and
+ * tc then begins behind it. */
+static __always_inline bool tc_begins_with_ip(const struct __sk_buff *context)
+{
+	const struct sk_buff *skb = (const void *)context;
+
+	return BPF_CORE_READ(skb, data) - BPF_CORE_READ(skb, head) ==
+	       BPF_CORE_READ(skb, network_header);
+}
+
 /* Drivers may leave headers in a part of the packet that programs cannot read. Pulling them to the
  * front, as the stack itself is about to, changes no byte. */
 static __noinline int tc_look_closely(struct __sk_buff *skb, int ethernet, __u32 hook)
@@ -29,6 +40,10 @@ static __noinline int tc_look_closely(struct __sk_buff *skb, int ethernet, __u32
 	struct tcp_segment *segment;
 	int answer = tc_parse(skb, ethernet);
 
+	if (answer == PARSE_OTHER && ethernet && tc_begins_with_ip(skb)) {
+		ethernet = false;
+		answer = tc_parse(skb, ethernet);
+	}
 	if (answer == PARSE_SHORT) {
 		__u32 length = skb->len;
 

@@ -12,7 +12,6 @@ import tempfile
 import threading
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-MIRROR = ""
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # In the order in which they must be loaded.
 MODULES = ("inet_diag", "tcp_diag", "sch_ingress", "cls_bpf")
@@ -73,6 +72,15 @@ def _run(*words, **settings):
     return done.stdout
 
 
+def _mirror():
+    """Where this machine has its Debian packages from."""
+    known = _run("apt-get", "indextargets", "--format", "$(REPO_URI)").decode().split()
+    mirrors = [uri for uri in known if uri.rstrip("/").endswith("/debian")]
+    if not mirrors:
+        raise Missing("apt of this machine knows no Debian archive")
+    return mirrors[0]
+
+
 def _apt_settings(suite, cache):
     """Writes a configuration of apt that knows this suite only; gives the environment for it."""
     folder = os.path.join(cache, "apt", suite)
@@ -80,9 +88,10 @@ def _apt_settings(suite, cache):
         os.makedirs(os.path.join(folder, part), exist_ok=True)
     sources = os.path.join(folder, "sources.list")
     with open(sources, "w", encoding="utf-8") as file:
-        file.write(f"deb [arch=amd64 signed-by={KEYRING}] {MIRROR} {suite} main\n")
+        file.write(f"deb [arch=amd64 signed-by={KEYRING}] {_mirror()} {suite} main\n")
     settings = {"Dir::Etc::SourceList": sources, "Dir::Etc::SourceParts": f"{folder}/none",
-                "Dir::Etc::Preferences": "/dev/null", "Dir::Etc::PreferencesParts": f"{folder}/none",
+                "Dir::Etc::Preferences": "/dev/null",
+                "Dir::Etc::PreferencesParts": f"{folder}/none",
                 "Dir::State::Status": "/dev/null", "Dir::State::Lists": f"{folder}/lists",
                 "Dir::Cache": f"{folder}/cache", "Acquire::Languages": "none",
                 "APT::Update::Error-Mode": "any", "APT::Sandbox::User": ""}

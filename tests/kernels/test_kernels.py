@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-"""The program on Debian's kernels, in QEMU: each close of tests/workload/closes.c by every mechanism.
+"""The program on Debian's kernels, in QEMU: each close of tests/workload/closes.c, every mechanism.
 KERNELS: "all", or names of kernels.txt; KERNEL_CACHE: a folder that keeps what was downloaded."""
 
 import concurrent.futures

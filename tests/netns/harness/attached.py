@@ -32,10 +32,15 @@ def held(pid="[0-9]*"):
     return found
 
 
-def unheld():
-    """What stays in the kernel though no process holds it: left behind, or pinned."""
-    exists, holders = existing(), held()
-    return {(*key, name) for key, name in exists.items() if key not in holders}
+def left_behind(program):
+    """BPF programs of that executable's which no process holds, by id: those that clsact keeps, or
+    a pin. A link has a holder or is pinned, and then its program is among them."""
+    with open(program, "rb") as file:
+        inside = file.read()
+    programs = {key: name for key, name in existing().items()
+                if key[0] == "prog" and name.encode() in inside}
+    holders = held()
+    return {f"prog {key[1]} {name}" for key, name in programs.items() if key not in holders}
 
 
 def wait_gone(left):

@@ -3,7 +3,6 @@
 says nothing of mini-sockets, only of real ones."""
 
 import ipaddress
-import os
 import select
 import socket
 import struct

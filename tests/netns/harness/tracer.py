@@ -21,7 +21,7 @@ PROGRAM = os.path.join(BUILD, "tcpclose-trace")
 SUMMARY = re.compile(r"(\d+) teardowns, (\d+) unfinished, (\d+) records, (\d+) lost")
 READY_DEADLINE = 30
 STOP_DEADLINE = 60
-TEARDOWN_DEADLINE = 10
+TEARDOWN_DEADLINE = 25
 IN_CREATE, IN_MOVED_TO = 0x100, 0x80
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -85,6 +85,8 @@ class Tracer:
     (ip netns exec, setpriv) say otherwise."""
 
     def __init__(self, *options, output="json", stdout=None, prefix=()):
+        if not os.access(PROGRAM, os.X_OK):
+            raise Failure(f"{PROGRAM} is not built")
         self._folder = tempfile.mkdtemp(prefix="tcpclose-ready-")
         os.chmod(self._folder, 0o777)
         self._ready_file = os.path.join(self._folder, "ready")
