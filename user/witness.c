@@ -24,6 +24,14 @@
 
 #define HOLDERS_KEPT (1 << 20)
 
+/* Of one batch; the next socket in a further one tells of it again. */
+#define NEW_NAMESPACES 32
+
+struct new_namespace {
+	uint32_t pid;
+	uint32_t netns;
+};
+
 struct witness {
 	const struct options *options;
 	struct plan plan;
@@ -37,6 +45,9 @@ struct witness {
 	struct kernel_names *names;
 	struct log_once follow_warning;
 	bool scanned; /* /proc, in this batch */
+	/* Told by records, to be followed once the ring is drained. */
+	struct new_namespace namespaces[NEW_NAMESPACES];
+	unsigned int namespace_count;
 };
 
 static uint32_t own_netns(void)
@@ -118,6 +129,15 @@ static void namespace_gone(void *context, uint32_t netns)
 	socket_probe_forget_namespace(witness->sockets, netns);
 }
 
+/* Attaching goes on for long where interfaces are many: the ring must not fill up meanwhile. */
+static void drain_meanwhile(void *context)
+{
+	const struct witness *witness = context;
+
+	if (witness->ring)
+		ring_drain(witness->ring);
+}
+
 static int follow_interfaces(struct witness *witness)
 {
 	const struct interfaces_request request = {
@@ -126,6 +146,7 @@ static int follow_interfaces(struct witness *witness)
 		.name_count = witness->options->interface_count,
 		.netns = witness->settings.filter.netns,
 		.note = note,
+		.progress = drain_meanwhile,
 		.namespace_gone = namespace_gone,
 		.context = witness,
 	};
@@ -356,6 +377,10 @@ void witness_dispatch(struct witness *witness, const struct pollfd *descriptors,
 
 	if (!count || !witness->interfaces)
 		return;
+	for (unsigned int i = 0; i < witness->namespace_count; i++)
+		interfaces_add_namespace(witness->interfaces, witness->namespaces[i].pid,
+					 witness->namespaces[i].netns);
+	witness->namespace_count = 0;
 	error = interfaces_dispatch(witness->interfaces, descriptors);
 	if (error)
 		log_warning_once(&witness->follow_warning,
@@ -401,15 +426,23 @@ static void complete_owner(struct witness *witness, const struct state_record *r
 	correlator_feed(correlator, &owner.header, sizeof(owner));
 }
 
+static void queue_namespace(struct witness *witness, const struct namespace_record *record)
+{
+	if (witness->namespace_count == NEW_NAMESPACES) {
+		socket_probe_forget_namespace(witness->sockets, record->header.netns);
+		return;
+	}
+	witness->namespaces[witness->namespace_count++] =
+		(struct new_namespace){record->pid, record->header.netns};
+}
+
 void witness_complete(struct witness *witness, const struct record *record,
 		      struct correlator *correlator)
 {
 	if (record->kind == RECORD_STATE)
 		complete_owner(witness, (const struct state_record *)record, correlator);
-	if (record->kind == RECORD_NAMESPACE && witness->interfaces)
-		interfaces_add_namespace(witness->interfaces,
-					 ((const struct namespace_record *)record)->pid,
-					 record->netns);
+	if (record->kind == RECORD_NAMESPACE)
+		queue_namespace(witness, (const struct namespace_record *)record);
 }
 
 static const char *cgroup_path(void *context, uint64_t cgroup)

@@ -4,7 +4,8 @@
  * `closes READY_FILE TRACER...` starts the tracer, waits until it has created the file, makes the
  * closes, and ends the tracer once all sockets are gone. Passes on what the tracer prints, and of
  * each close a line {"made":NAME,...}. Both ends of a connection are processes of their own, named
- * client and server. It wants a network namespace in which there is nothing else.
+ * client and server, on one CPU so that they take turns. It wants a network namespace in which
+ * there is nothing else.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -325,12 +327,16 @@ static void run_client(const struct connection *connection)
 static pid_t fork_end(const struct connection *connection, const char *name,
 		      void (*run)(const struct connection *))
 {
+	cpu_set_t one;
 	pid_t pid = fork();
 
 	check(pid >= 0, "fork");
 	if (pid)
 		return pid;
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
 	alarm(DEADLINE);
+	check(!sched_setaffinity(0, sizeof(one), &one), "sched_setaffinity");
 	prctl(PR_SET_NAME, name);
 	run(connection);
 	_exit(0);

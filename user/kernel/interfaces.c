@@ -68,6 +68,8 @@ static void attach(struct interfaces *interfaces, struct interface *interface)
 	/* One that has just been deleted: the message about it is on its way. */
 	if (error != -ENODEV && (error || interface->reason))
 		interface_notes_interface(&interfaces->notes, interface, error);
+	if (interfaces->request.progress)
+		interfaces->request.progress(interfaces->request.context);
 }
 
 /* Most interfaces that are down stay so, and attaching takes time: those found at the start, and

@@ -24,6 +24,8 @@ struct interfaces_request {
 	unsigned int name_count;
 	uint32_t netns;      /* only this namespace, by inode; 0: all */
 	interface_note note; /* may be NULL */
+	/* One more was attached, which may take 20 ms: time to drain a ring. May be NULL. */
+	void (*progress)(void *context);
 	/* A namespace was destroyed: its inode number may come again. May be NULL. */
 	void (*namespace_gone)(void *context, uint32_t netns);
 	void *context;
