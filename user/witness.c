@@ -154,6 +154,14 @@ static int follow_interfaces(struct witness *witness)
 	return interfaces_open(&witness->interfaces, &request);
 }
 
+/* One that is down waits until it comes up. */
+static bool any_interface(const struct witness *witness)
+{
+	struct interfaces_counts counts = interfaces_counts(witness->interfaces);
+
+	return counts.attached || counts.waiting;
+}
+
 /* A part that the user asked for must work; a default part is left out and says so. */
 static enum exit_status open_packets(struct witness *witness)
 {
@@ -171,17 +179,18 @@ static enum exit_status open_packets(struct witness *witness)
 		part = "interfaces cannot be followed";
 		error = follow_interfaces(witness);
 	}
-	if (!error && witness->options->packets_asked &&
-	    !interfaces_counts(witness->interfaces).attached) {
+	if (!error && witness->options->packets_asked && !any_interface(witness)) {
 		part = "no interface could be attached";
 		error = -ENODEV;
 	}
+	if (!why.length)
+		buffer_add_string(&why, strerror(-error));
 	if (error && witness->options->packets_asked)
-		log_error("cannot read segments: %s (%s); try -v for the reasons", part,
-			  why.length ? why.data : strerror(-error));
+		log_error("cannot read segments: %s (%.*s); try -v for the reasons", part,
+			  (int)why.length, why.data);
 	else if (error)
-		log_warning("tracing states only, without segments: %s (%s)", part,
-			    why.length ? why.data : strerror(-error));
+		log_warning("tracing states only, without segments: %s (%.*s)", part,
+			    (int)why.length, why.data);
 	buffer_done(&why);
 	return error && witness->options->packets_asked ? EXIT_NOT_ATTACHED : EXIT_DONE;
 }
