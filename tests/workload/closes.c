@@ -66,11 +66,12 @@ static void tell(const struct end *end)
 	check(write(end->peer, "", 1) == 1, "tell");
 }
 
+/* A byte from the other end, or the end of its process. */
 static void hear(const struct end *end)
 {
 	char byte;
 
-	check(read(end->peer, &byte, 1) == 1, "hear");
+	check(read(end->peer, &byte, 1) >= 0, "hear");
 }
 
 static void pass_gate(const struct end *end)
@@ -130,10 +131,18 @@ static void read_and_close(const struct end *end)
 	close(end->socket);
 }
 
-static void acknowledge_and_close(const struct end *end)
+/* Only when the other end's close() has returned: it drops what comes after the acknowledgement
+ * while it still holds the socket. */
+static void acknowledge_gone(const struct end *end)
 {
+	hear(end);
 	read_end(end);
 	acknowledge(end);
+}
+
+static void acknowledge_and_close(const struct end *end)
+{
+	acknowledge_gone(end);
 	close(end->socket);
 }
 
@@ -173,8 +182,7 @@ static void send_and_read(const struct end *end)
 
 static void send_late(const struct end *end)
 {
-	read_end(end);
-	acknowledge(end);
+	acknowledge_gone(end);
 	send_data(end);
 	wait_for(end->socket, POLLHUP);
 	close(end->socket);
@@ -188,8 +196,7 @@ static void orphan(const struct end *end)
 
 static void outlast_orphan(const struct end *end)
 {
-	read_end(end);
-	acknowledge(end);
+	acknowledge_gone(end);
 	pass_gate(end);
 	close(end->socket);
 }
@@ -298,6 +305,7 @@ static void run_server(const struct connection *connection)
 	struct end end = {-1, connection->listener, connection->peers[1], connection->gate[0]};
 
 	close(connection->client);
+	close(connection->peers[0]);
 	pass_gate(&end);
 	if (connection->kind->special != IN_QUEUE) {
 		end.socket = accept4(connection->listener, NULL, NULL, SOCK_CLOEXEC);
@@ -313,6 +321,7 @@ static void run_client(const struct connection *connection)
 	struct end end = {connection->client, -1, connection->peers[0], connection->gate[0]};
 
 	close(connection->listener);
+	close(connection->peers[1]);
 	pass_gate(&end);
 	check(!connect(end.socket, &connection->server_at.any,
 		       connection->family == AF_INET ? sizeof(connection->server_at.ipv4)
@@ -373,18 +382,15 @@ static void start(struct connection *connection, const struct close_kind *kind, 
 	       port_of(&connection->server_at));
 }
 
-static void finish(const struct connection *connection)
+static void wait_end(const struct connection *connection, pid_t pid)
 {
-	const pid_t pids[] = {connection->client_pid, connection->server_pid};
 	int status;
 
-	for (int end = 0; end < 2; end++) {
-		check(waitpid(pids[end], &status, 0) == pids[end], "waitpid");
-		if (status)
-			printf("{\"failed\":\"%s\",\"family\":%d,\"end\":\"%s\",\"status\":%d}\n",
-			       connection->kind->name, connection->family == AF_INET ? 4 : 6,
-			       end ? "server" : "client", status);
-	}
+	check(waitpid(pid, &status, 0) == pid, "waitpid");
+	if (status)
+		printf("{\"failed\":\"%s\",\"family\":%d,\"end\":\"%s\",\"status\":%d}\n",
+		       connection->kind->name, connection->family == AF_INET ? 4 : 6,
+		       pid == connection->client_pid ? "client" : "server", status);
 }
 
 /* No teardown: nobody listens there. */
@@ -474,8 +480,10 @@ static void make_closes(struct connection connections[KINDS][2])
 				open_gate(connection);
 			else
 				start(connection, &kinds[kind], families[family]);
+			/* One connection at a time: what the tracer tells of each is then known. */
+			wait_end(connection, connection->client_pid);
 			if (kinds[kind].special != LASTS)
-				finish(connection);
+				wait_end(connection, connection->server_pid);
 		}
 	}
 	be_refused(AF_INET);
@@ -484,7 +492,7 @@ static void make_closes(struct connection connections[KINDS][2])
 	for (size_t kind = 0; kind < KINDS; kind++) {
 		for (int family = 0; family < 2 && kinds[kind].special == LASTS; family++) {
 			open_gate(&connections[kind][family]);
-			finish(&connections[kind][family]);
+			wait_end(&connections[kind][family], connections[kind][family].server_pid);
 		}
 	}
 	wait_gone(~(1u << TCP_TIME_WAIT));
