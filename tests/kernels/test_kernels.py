@@ -167,9 +167,11 @@ def check_owner(teardown, name, end, wrong):
 def check_close(made, teardowns, hooks):
     """Both ends of one connection; takes their objects out of the list."""
     wrong, found = [], []
+    ports = {made[name]["port"] for name in CLOSES[made["made"]]}
     for name, end in CLOSES[made["made"]].items():
         this = [teardown for teardown in teardowns if teardown["family"] == made["family"] and
-                teardown["local"]["port"] == made[name]["port"]]
+                teardown["local"]["port"] == made[name]["port"] and
+                {teardown["local"]["port"], teardown["remote"]["port"]} == ports]
         found += this
         if len(this) != 1:
             wrong.append(f"{name}: {len(this)} objects")
