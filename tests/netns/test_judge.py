@@ -57,6 +57,14 @@ def as_seen(*segments):
             for item in segments]
 
 
+def teardown(local, remote, segments):
+    return {"local": dict(zip(("addr", "port"), local)),
+            "remote": dict(zip(("addr", "port"), remote)),
+            "segments": [{"dir": "out" if (item.source, item.source_port) == local else "in",
+                          "seq": item.seq, "ack": item.ack, "flags": item.flags}
+                         for item in segments]}
+
+
 @case("the four of a close, and nothing of the opening")
 def four():
     close = four_way(CLIENT, SERVER)
@@ -106,6 +114,25 @@ def wrap():
          as_seen(fin, answer))
 
 
+@case("an answer that was overtaken: either will do, and only one")
+def overtaken():
+    fin = segment(CLIENT, SERVER, "FIN,ACK", 1001, 5001)
+    early = segment(SERVER, CLIENT, "ACK", 5001, 1002)
+    late = segment(SERVER, CLIENT, "PSH,ACK", 5001, 1002, b"x")
+    answer = segment(SERVER, CLIENT, "FIN,ACK", 5001, 1002)
+    last = segment(CLIENT, SERVER, "ACK", 1002, 5002)
+    for captured, accepted, refused in (
+            ((fin, answer, early, last), (fin, early, answer, last),
+             (fin, early, early, answer, last)),
+            ((fin, late, early), (fin, early), (fin, early, late)),
+            # sent after the answer, so it cannot have been overtaken
+            ((fin, early, late), (fin, early), (fin, late))):
+        streams = judged(*opening(), *captured)
+        same(compare([teardown(CLIENT, SERVER, accepted)], streams, 1), [])
+        if not compare([teardown(CLIENT, SERVER, refused)], streams, 1):
+            raise Failure(f"accepted: {refused}")
+
+
 @case("resets, also with other flags; a refused connect was never open")
 def resets():
     syn = segment(CLIENT, SERVER, "SYN", 1000, 0)
@@ -121,13 +148,6 @@ def resets():
 def comparison():
     close = four_way(CLIENT, SERVER)
     streams = judged(*opening(), *close)
-
-    def teardown(local, remote, segments):
-        return {"local": dict(zip(("addr", "port"), local)),
-                "remote": dict(zip(("addr", "port"), remote)),
-                "segments": [{"dir": "out" if (item.source, item.source_port) == local else "in",
-                              "seq": item.seq, "ack": item.ack, "flags": item.flags}
-                             for item in segments]}
     ours, theirs = teardown(CLIENT, SERVER, close), teardown(SERVER, CLIENT, close)
     same(compare([ours, theirs], streams, 2), [])
     same(compare([ours], streams, 1), [])
