@@ -14,7 +14,7 @@ static __always_inline void emit_count_lost(__u32 kind)
 	__u64 *count = bpf_map_lookup_elem(&lost, &kind);
 
 	if (count)
-		(*count)++;
+		__sync_fetch_and_add(count, 1);
 }
 
 /* Room for one record of a kind with kind, length, cpu and time filled in, or NULL (counted).

@@ -20,10 +20,12 @@ struct ring_map {
 	__uint(max_entries, 1 << 24);
 };
 
-/* Key: enum record_kind; value: how many found no room in the ring, per CPU. Writers: emit.bpf.h.
- * Reader: user space. Never deleted. */
+/* Key: enum record_kind; value: how many found no room in the ring. Writers: emit.bpf.h. Reader:
+ * user space, by mmap(): during a system call on a map the kernel skips tracing programs. Never
+ * deleted. */
 struct lost_map {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, RECORD_KINDS);
 	__type(key, __u32);
 	__type(value, __u64);

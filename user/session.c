@@ -35,8 +35,8 @@ struct session {
 	int signals;
 	uint64_t started;
 	uint64_t last_loss_check;
-	uint64_t lost[RECORD_KINDS];
-	struct log_once loss_warning;
+	struct loss loss;
+	struct log_once loss_warnings[LOSS_CAUSES];
 	uint64_t reports;
 	uint64_t unshown; /* over when --count had been reached: unfinished for the user */
 	bool stop;
@@ -93,31 +93,46 @@ static int take(void *context, const struct record *record, size_t length)
 	return 0;
 }
 
-/* What the ring had no room for: told to the core as a record, and to the user once. */
+static void warn_of_loss(struct session *session, enum loss_cause cause)
+{
+	static const char *const sentences[LOSS_CAUSES] = {
+		[LOSS_NO_ROOM] = "records were lost: the ring buffer was full; use a larger "
+				 "--ring-size or a filter",
+		[LOSS_SKIPPED] = "records were lost: the kernel skipped programs of ours; "
+				 "timelines that may have a hole are marked incomplete",
+		[LOSS_FORGOTTEN] = "acknowledgements of FINs were missed: too many connections "
+				   "closed at once; use a filter",
+		[LOSS_UNREADABLE] = "segments were missed: their headers were where no program "
+				    "can read them",
+	};
+
+	log_warning_once(&session->loss_warnings[cause], "%s", sentences[cause]);
+}
+
+/* What never arrived: told to the core as a record, and to the user once for each cause. */
 static void check_loss(struct session *session, uint64_t now)
 {
-	uint64_t lost[RECORD_KINDS], sum = 0;
+	struct loss loss = witness_lost(session->witness);
 
 	session->last_loss_check = now;
-	if (witness_lost(session->witness, lost))
-		return;
 	for (uint32_t kind = 0; kind < RECORD_KINDS; kind++) {
 		struct loss_record record = {
 			.header = {.length = sizeof(record), .kind = RECORD_LOSS, .time = now},
 			.lost_kind = kind,
-			.count = lost[kind] - session->lost[kind],
 		};
 
-		if (!record.count)
-			continue;
-		session->lost[kind] = lost[kind];
-		sum += record.count;
-		correlator_feed(session->correlator, &record.header, sizeof(record));
+		for (int cause = 0; cause < LOSS_CAUSES; cause++) {
+			uint64_t *known = &session->loss.records[cause][kind];
+
+			if (loss.records[cause][kind] <= *known)
+				continue;
+			record.count += loss.records[cause][kind] - *known;
+			*known = loss.records[cause][kind];
+			warn_of_loss(session, (enum loss_cause)cause);
+		}
+		if (record.count)
+			correlator_feed(session->correlator, &record.header, sizeof(record));
 	}
-	if (sum)
-		log_warning_once(&session->loss_warning,
-				 "the ring buffer was full: records were lost; use a larger "
-				 "--ring-size or a filter");
 }
 
 /* Takes what the ring holds and lets the core act on it. True if there was anything. */
@@ -266,9 +281,6 @@ static enum exit_status trace(struct session *session)
 	int error = 0;
 
 	session->started = clock_boot();
-	session->last_loss_check = session->started;
-	open_output(session);
-	write_out(session);
 	if (witness_snapshot(session->witness, take, session))
 		log_warning("cannot list the sockets that exist already: their teardowns will "
 			    "lack what came before");
@@ -292,7 +304,7 @@ enum exit_status session_run(const struct options *options, const struct feature
 	struct session session = {.options = options, .signals = -1};
 	enum exit_status status;
 
-	status = witness_open(&session.witness, options, features, take, &session);
+	status = witness_open(&session.witness, options, features);
 	if (status != EXIT_DONE)
 		return status;
 	session.correlator = correlator_new(&correlator_defaults, report, &session);
@@ -301,7 +313,10 @@ enum exit_status session_run(const struct options *options, const struct feature
 		status = EXIT_FAILED;
 		goto out;
 	}
-	status = trace(&session);
+	open_output(&session);
+	status = witness_attach(session.witness, take, &session);
+	if (status == EXIT_DONE)
+		status = trace(&session);
 out:
 	buffer_done(&session.output.out);
 	correlator_free(session.correlator);

@@ -134,8 +134,7 @@ static void drain_meanwhile(void *context)
 {
 	const struct witness *witness = context;
 
-	if (witness->ring)
-		ring_drain(witness->ring);
+	ring_drain(witness->ring);
 }
 
 static int follow_interfaces(struct witness *witness)
@@ -195,24 +194,30 @@ static enum exit_status open_packets(struct witness *witness)
 	return error && witness->options->packets_asked ? EXIT_NOT_ATTACHED : EXIT_DONE;
 }
 
-static enum exit_status open_all(struct witness *witness, ring_take take, void *context)
+static enum exit_status open_ring(struct witness *witness, ring_take take, void *context)
 {
-	enum exit_status status = open_sockets(witness);
-	int error;
+	int error =
+		ring_open(&witness->ring, socket_probe_maps(witness->sockets).ring, take, context);
 
-	if (status == EXIT_DONE)
-		status = open_packets(witness);
-	if (status != EXIT_DONE)
-		return status;
-	error = ring_open(&witness->ring, socket_probe_maps(witness->sockets).ring, take, context);
 	if (!error)
 		return EXIT_DONE;
 	log_error("cannot read the ring buffer: %s", strerror(-error));
 	return EXIT_FAILED;
 }
 
+enum exit_status witness_attach(struct witness *witness, ring_take take, void *context)
+{
+	enum exit_status status = open_sockets(witness);
+
+	if (status == EXIT_DONE)
+		status = open_ring(witness, take, context);
+	if (status == EXIT_DONE)
+		status = open_packets(witness);
+	return status;
+}
+
 enum exit_status witness_open(struct witness **result, const struct options *options,
-			      const struct features *features, ring_take take, void *context)
+			      const struct features *features)
 {
 	const struct plan_request request = {options->packets, options->packets_asked};
 	struct witness *witness = calloc(1, sizeof(*witness));
@@ -241,7 +246,7 @@ enum exit_status witness_open(struct witness **result, const struct options *opt
 	/* Who holds what, before anything is attached: a whole scan may take a second. */
 	while (holders_refresh(witness->holders, clock_boot(), UINT64_MAX) == 0)
 		;
-	status = open_all(witness, take, context);
+	status = EXIT_DONE;
 out:
 	if (status != EXIT_DONE) {
 		witness_close(witness);
@@ -367,9 +372,14 @@ int witness_drain(struct witness *witness)
 	return ring_drain(witness->ring);
 }
 
-int witness_lost(struct witness *witness, uint64_t lost[RECORD_KINDS])
+struct loss witness_lost(const struct witness *witness)
 {
-	return socket_probe_lost(witness->sockets, lost);
+	struct loss loss = {0};
+
+	socket_probe_lost(witness->sockets, &loss);
+	if (witness->packets)
+		packet_probe_lost(witness->packets, &loss);
+	return loss;
 }
 
 unsigned int witness_descriptors(const struct witness *witness, struct pollfd *descriptors)

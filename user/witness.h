@@ -11,6 +11,7 @@
 
 #include "core/correlator.h"
 #include "kernel/features.h"
+#include "kernel/loss.h"
 #include "kernel/ring.h"
 #include "options.h"
 #include "output/output.h"
@@ -21,10 +22,14 @@
 
 struct witness;
 
-/* Plans, loads and attaches; says itself why it cannot. With --explain it says the plan. */
+/* Plans, and finds what the options name; nothing is attached yet. It and witness_attach() say
+ * themselves why they cannot. */
 enum exit_status witness_open(struct witness **witness, const struct options *options,
-			      const struct features *features, ring_take take, void *context);
+			      const struct features *features);
 void witness_close(struct witness *witness);
+
+/* Loads and attaches. Interfaces may be many and take long: take() already gets records. */
+enum exit_status witness_attach(struct witness *witness, ring_take take, void *context);
 
 /* Sockets tell nothing more; what is in the ring can still be drained. */
 void witness_detach(struct witness *witness);
@@ -46,8 +51,8 @@ void witness_dispatch(struct witness *witness, const struct pollfd *descriptors,
 void witness_complete(struct witness *witness, const struct record *record,
 		      struct correlator *correlator);
 
-/* Records without room in the ring so far, by kind. 0 or a negative errno. */
-int witness_lost(struct witness *witness, uint64_t lost[RECORD_KINDS]);
+/* Records that never arrived so far. */
+struct loss witness_lost(const struct witness *witness);
 
 struct output_lookup witness_lookup(struct witness *witness);
 

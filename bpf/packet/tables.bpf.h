@@ -12,10 +12,11 @@
 #include "packet/fin_acks.h"
 #include "packet/parse.h"
 
-/* Key: enum packet_count; value: how often, per CPU. Writers: all programs here. Reader: user
- * space. Never deleted. */
+/* Key: enum packet_count; value: how often. Writers: all programs here. Reader: user space, by
+ * mmap(). Never deleted. */
 struct packet_counts_map {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, PACKET_COUNTS);
 	__type(key, __u32);
 	__type(value, __u64);
@@ -76,7 +77,7 @@ static __always_inline void count_packet(__u32 kind)
 	__u64 *count = bpf_map_lookup_elem(&packet_counts, &kind);
 
 	if (count)
-		(*count)++;
+		__sync_fetch_and_add(count, 1);
 }
 
 #endif

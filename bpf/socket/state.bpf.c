@@ -243,23 +243,32 @@ static __always_inline void handle_state(struct sock *sk, int from, int to)
 }
 
 /* The kernel skips a program that runs on this CPU already (6.2): for a softirq that interrupts it,
- * and from 7.0, where tracepoints can be preempted, for each task that then runs there. So there
- * are copies in a row: each takes what none before it took, and the last only counts it. */
+ * and from 7.0, where tracepoints can be preempted, for each task that then runs there. So a second
+ * copy takes what the first did not. User space knows how often the first was skipped
+ * (recursion_misses, 5.12): what the second did not take of that is lost, and counted so. */
 enum state_copy {
 	COPY_FIRST,
 	COPY_SECOND,
-	COPY_THIRD,
-	COPY_COUNTS,
 };
 
-struct taken_value {
-	__u64 sk; /* 0 once all copies know */
+/* A change that the first copy took. The context's address is the same for both copies and other
+ * for whoever interrupts: it is on the stack. */
+struct taken_note {
+	__u64 context;
+	__u64 sk;
 	__u32 from;
 	__u32 to;
 };
 
-/* Key: 0; value: the change that was taken last on this CPU. Writers and readers: the copies.
- * Never deleted. */
+#define TAKEN_NOTES 4
+
+struct taken_value {
+	struct taken_note notes[TAKEN_NOTES];
+	__u64 next;
+};
+
+/* Key: 0; value: the changes that were taken last on this CPU. Writer: the first copy. Reader: the
+ * second. Never deleted. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -267,60 +276,69 @@ struct {
 	__type(value, struct taken_value);
 } taken SEC(".maps");
 
-/* What happened in between on this CPU may have overwritten the note: then the facts tell. */
-static __always_inline bool was_taken(const struct taken_value *note, const struct sock *sk,
-				      __u32 from, __u32 to)
+/* How many changes the second copy took in place of the first. Reader: user space. */
+__u64 taken_by_second = 0;
+
+/* Where the first copy writes: over what the second, skipped in its turn, left behind here. */
+static __always_inline struct taken_note *note_place(struct taken_value *value, __u64 context)
+{
+	for (int i = 0; i < TAKEN_NOTES; i++)
+		if (value->notes[i].context == context)
+			return &value->notes[i];
+	return &value->notes[value->next++ % TAKEN_NOTES];
+}
+
+static __always_inline bool note_take(struct taken_value *value, const struct taken_note *change)
+{
+	for (int i = 0; i < TAKEN_NOTES; i++) {
+		struct taken_note *note = &value->notes[i];
+
+		if (note->context == change->context && note->sk == change->sk &&
+		    note->from == change->from && note->to == change->to)
+			return true;
+	}
+	return false;
+}
+
+/* Of a task that was preempted and goes on elsewhere there is no note; then the facts tell. */
+static __always_inline bool was_taken(struct taken_value *value, const struct taken_note *change)
 {
 	const struct socket_facts_value *known;
 
-	if (note->sk == (__u64)sk && note->from == from && note->to == to)
+	if (note_take(value, change))
 		return true;
-	known = facts_find((__u64)sk);
-	return known && known->state == to;
+	known = facts_find(change->sk);
+	return known && known->state == change->to;
 }
 
-static __always_inline void take_turn(enum state_copy copy, struct sock *sk, int from, int to)
+static __always_inline void take_turn(enum state_copy copy, __u64 context, struct sock *sk,
+				      int from, int to)
 {
+	const struct taken_note change = {context, (__u64)sk, from, to};
 	__u32 only = 0;
-	struct taken_value *note = bpf_map_lookup_elem(&taken, &only);
+	struct taken_value *value = bpf_map_lookup_elem(&taken, &only);
 
-	if (!note)
+	if (!value)
 		return;
-	if (copy == COPY_FIRST || !was_taken(note, sk, from, to)) {
-		if (copy != COPY_COUNTS)
-			handle_state(sk, from, to);
-		else if (is_close(sk, from, to, facts_find((__u64)sk)))
-			emit_count_lost(RECORD_STATE);
+	if (copy == COPY_FIRST) {
+		handle_state(sk, from, to);
+		*note_place(value, context) = change;
+	} else if (!was_taken(value, &change)) {
+		__sync_fetch_and_add(&taken_by_second, 1);
+		handle_state(sk, from, to);
 	}
-	note->sk = copy == COPY_COUNTS ? 0 : (__u64)sk;
-	note->from = from;
-	note->to = to;
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(socket_state, struct sock *sk, int from, int to)
 {
-	take_turn(COPY_FIRST, sk, from, to);
+	take_turn(COPY_FIRST, (__u64)ctx, sk, from, to);
 	return 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(socket_state_second, struct sock *sk, int from, int to)
 {
-	take_turn(COPY_SECOND, sk, from, to);
-	return 0;
-}
-
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(socket_state_third, struct sock *sk, int from, int to)
-{
-	take_turn(COPY_THIRD, sk, from, to);
-	return 0;
-}
-
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(socket_state_lost, struct sock *sk, int from, int to)
-{
-	take_turn(COPY_COUNTS, sk, from, to);
+	take_turn(COPY_SECOND, (__u64)ctx, sk, from, to);
 	return 0;
 }

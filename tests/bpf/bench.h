@@ -145,15 +145,11 @@ static inline unsigned int out(struct bench *bench, const struct frame_plan *pla
 
 static inline uint64_t counted(const struct bench *bench, uint32_t which)
 {
-	int cpus = libbpf_num_possible_cpus();
-	uint64_t counts[1024], sum = 0;
+	uint64_t count;
 
-	if (cpus > 1024 ||
-	    bpf_map_lookup_elem(bpf_map__fd(bench->skeleton->maps.packet_counts), &which, counts))
+	if (bpf_map_lookup_elem(bpf_map__fd(bench->skeleton->maps.packet_counts), &which, &count))
 		return UINT64_MAX;
-	for (int cpu = 0; cpu < cpus; cpu++)
-		sum += counts[cpu];
-	return sum;
+	return count;
 }
 
 /* The one record of a segment, field by field. */

@@ -12,20 +12,21 @@ import sys
 import tempfile
 
 from harness import tap
-from harness.namespace import Namespace
-from harness.tap import Failure, case, note
+from harness.namespace import Namespace, command
+from harness.tap import Failure, Skip, case, note
 from harness.tracer import BUILD, Tracer
 
 SECONDS = float(os.environ.get("CHURN_SECONDS", "5"))
 DEADLINE = int(120 + 8 * SECONDS)
 INTERFACES = 20
+STEERED_SECONDS = 3
 PROGRAM = os.path.join(BUILD, "tests/workload/churn")
 
 
-def churn(namespace, meanwhile=lambda: None):
+def churn(namespace, meanwhile=lambda: None, seconds=SECONDS):
     """Number of sockets closed, and closed per second."""
     with namespace:
-        process = subprocess.Popen([PROGRAM, str(SECONDS)], text=True, stdout=subprocess.PIPE)
+        process = subprocess.Popen([PROGRAM, str(seconds)], text=True, stdout=subprocess.PIPE)
     meanwhile()
     told = process.communicate()[0]
     if process.returncode:
@@ -47,18 +48,31 @@ def count(path, inode):
     return teardowns, incomplete, stats
 
 
+class Recorded:
+    """A run of the tool whose objects go to a file: nobody reads as fast as it writes."""
+
+    def __init__(self, *options):
+        self._file, self.path = tempfile.mkstemp(prefix="tcpclose-churn-")
+        self.tracer = Tracer(*options, stdout=self._file)
+
+    def __enter__(self):
+        self.tracer.__enter__()
+        return self
+
+    def __exit__(self, *reason):
+        self.tracer.__exit__(*reason)
+        os.close(self._file)
+        os.unlink(self.path)
+
+
 def lose_nothing(here, meanwhile=lambda: None):
     """The churn with the tool: sockets closed per second."""
-    handle, path = tempfile.mkstemp(prefix="tcpclose-churn-")
-    os.close(handle)
-    try:
-        with open(path, "wb") as file, Tracer(stdout=file) as tracer:
-            closed, traced = churn(here, meanwhile)
-            outcome = tracer.stop()
-        teardowns, incomplete, stats = count(path, here.inode)
-        note(f"{closed} sockets closed, {os.path.getsize(path) / closed:.0f} bytes each; {stats}")
-    finally:
-        os.unlink(path)
+    with Recorded() as run:
+        closed, traced = churn(here, meanwhile)
+        outcome = run.tracer.stop()
+        teardowns, incomplete, stats = count(run.path, here.inode)
+        note(f"{closed} sockets closed, {os.path.getsize(run.path) / closed:.0f} bytes each; "
+             f"{stats}")
     wrong = []
     if outcome.summary is None or outcome.summary["lost"]:
         wrong.append(f"lost records: {stats and stats['lost']}, stderr {outcome.stderr!r}")
@@ -93,6 +107,37 @@ def interfaces_meanwhile():
                 elsewhere.ip("link", "add", f"left{number}", "type", "veth",
                              "peer", "name", f"right{number}")
         lose_nothing(here, make)
+
+
+def steer(namespace):
+    """Every CPU may be interrupted to take up a segment of loopback, as by a network card."""
+    cpus = os.cpu_count()
+    if cpus < 2:
+        raise Skip("one CPU")
+    try:
+        command("ip", "netns", "exec", namespace.name, "sh", "-c",
+                f"echo {(1 << min(cpus, 32)) - 1:x} > /sys/class/net/lo/queues/rx-0/rps_cpus")
+    except RuntimeError as error:
+        raise Skip(f"no receive packet steering: {error}") from None
+
+
+@case("segments that interrupt a CPU at any time")
+def steered():
+    with contextlib.ExitStack() as stack:
+        here = Namespace("here")
+        stack.callback(here.remove)
+        steer(here)
+        # The kernel may not run the programs for some changes: those are inferred, after a while,
+        # and counted.
+        run = stack.enter_context(Recorded("-d", str(3 * STEERED_SECONDS)))
+        closed, _ = churn(here, seconds=STEERED_SECONDS)
+        summary = run.tracer.wait().summary
+        teardowns, incomplete, _ = count(run.path, here.inode)
+    note(f"{closed} sockets closed, {teardowns} objects, {incomplete} not complete, {summary}")
+    if not closed - summary["lost"] <= teardowns <= closed:
+        raise Failure(f"{teardowns} objects for {closed} sockets closed, {summary}")
+    if summary["unfinished"]:
+        raise Failure(f"some are not over: {summary}")
 
 
 if __name__ == "__main__":

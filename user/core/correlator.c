@@ -7,6 +7,7 @@
 
 #include "core/connection.h"
 #include "core/flow.h"
+#include "core/inference.h"
 #include "core/socket.h"
 
 #define MS 1000000ull
@@ -41,6 +42,8 @@ struct correlator {
 	struct connection_table table;
 	struct heap deadlines;
 	struct core_stats stats;
+	uint64_t changes_told_lost; /* by the source; it does not know of all */
+	uint64_t changes_missed;    /* found missing in the stories */
 	struct closed_listener listeners[LISTENERS_REMEMBERED];
 	unsigned int listener_next;
 	struct reset_record resets[RESETS_REMEMBERED]; /* by socket; a newer one takes the place */
@@ -55,6 +58,7 @@ const struct correlator_settings correlator_defaults = {
 	.linger = 100 * MS,
 	.unclaimed_life = 120 * S,
 	.orphan_limit = 70 * S, /* TCP_TIMEWAIT_LEN and what the timer wheel rounds up */
+	.silence = 2 * S,       /* a FIN that was not acknowledged would have been sent again */
 };
 
 struct correlator *correlator_new(const struct correlator_settings *settings,
@@ -147,7 +151,42 @@ static void give_up_orphan(struct connection *connection, unsigned int end, uint
 	socket_end_orphan(connection, end, TCP_STATE_CLOSED, time, false);
 }
 
-static bool both_ends_closed(const struct connection *connection)
+/* Losses of changes as the source counts them and as the stories show them are the same ones. */
+static void count_lost_changes(struct correlator *correlator)
+{
+	uint64_t told = correlator->changes_told_lost, missed = correlator->changes_missed;
+
+	correlator->stats.lost[RECORD_STATE] = told > missed ? told : missed;
+}
+
+/* A socket whose close the wire shows whole, and whose last changes never arrived: it made them as
+ * RFC 9293, 3.3.2 has it. */
+static void presume_over(struct correlator *correlator, struct connection *connection,
+			 unsigned int end)
+{
+	struct state_change inferred[CONNECTION_STATES];
+	struct connection_end *shown = &connection->view.ends[end];
+	struct end_state *state = &connection->ends[end];
+	uint32_t count = infer_states(&connection->view, end, inferred, CONNECTION_STATES);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct state_change *last = &shown->states[shown->state_count - 1];
+
+		if (inferred[i].from != last->to)
+			continue;
+		if (inferred[i].time < last->time)
+			inferred[i].time = last->time;
+		connection_add_state(connection, end, &inferred[i]);
+		correlator->changes_missed++;
+	}
+	count_lost_changes(correlator);
+	state->incomplete |= INCOMPLETE_LOST_RECORDS;
+	shown->socket.over = true;
+	state->over_time = connection->last_time;
+}
+
+/* The latest transmission of both FINs was acknowledged. */
+static bool both_fins_acknowledged(const struct connection *connection)
 {
 	bool acked[2] = {false, false};
 
@@ -155,12 +194,25 @@ static bool both_ends_closed(const struct connection *connection)
 		const struct segment *segment = &connection->view.segments[i];
 		const struct fin *fin = &connection->ends[!segment->sender].fin;
 
-		if (segment->flags & SEGMENT_RST)
-			return true;
 		if (fin->known && segment->flags & SEGMENT_ACK && segment->ack == fin->end)
 			acked[!segment->sender] = true;
+		if (segment->flags & SEGMENT_FIN)
+			acked[segment->sender] = false;
 	}
 	return acked[0] && acked[1];
+}
+
+static bool both_ends_closed(const struct connection *connection)
+{
+	for (uint32_t i = 0; i < connection->view.segment_count; i++)
+		if (connection->view.segments[i].flags & SEGMENT_RST)
+			return true;
+	return both_fins_acknowledged(connection);
+}
+
+static uint64_t earlier(uint64_t one, uint64_t other)
+{
+	return one < other ? one : other;
 }
 
 /* The deadline of what comes next for this connection; UINT64_MAX: only a record moves it. */
@@ -187,15 +239,16 @@ static uint64_t next_deadline(const struct correlator *correlator,
 		if (connection->view.ends[i].socket.over) {
 			waiting = true;
 			over = end->over_time > over ? end->over_time : over;
-		} else if (end->orphan && end->orphan_since + settings->orphan_limit < deadline) {
-			deadline = end->orphan_since + settings->orphan_limit;
+		} else if (end->orphan) {
+			deadline = earlier(deadline, end->orphan_since + settings->orphan_limit);
+		} else if (connection->view.ends[i].state_count &&
+			   both_fins_acknowledged(connection)) {
+			deadline = earlier(deadline, connection->last_time + settings->silence);
 		}
 	}
 	if (!unreported)
 		return connection->last_time + settings->linger;
-	if (waiting && over + settings->settle < deadline)
-		deadline = over + settings->settle;
-	return deadline;
+	return waiting ? earlier(deadline, over + settings->settle) : deadline;
 }
 
 static void reschedule(struct correlator *correlator, struct connection *connection)
@@ -244,6 +297,18 @@ static bool all_reported(const struct connection *connection)
 	return true;
 }
 
+/* Its close is whole on the wire, and nothing was heard since of a socket that was heard before. */
+static bool is_silent(const struct correlator *correlator, const struct connection *connection,
+		      unsigned int end, uint64_t time)
+{
+	const struct connection_end *shown = &connection->view.ends[end];
+
+	return shown->has_socket && !shown->socket.over && shown->state_count &&
+	       !connection->ends[end].orphan &&
+	       connection->last_time + correlator->settings.silence <= time &&
+	       both_fins_acknowledged(connection);
+}
+
 static void expire(struct correlator *correlator, struct connection *connection, uint64_t time)
 {
 	if (!connection->claimed) {
@@ -265,6 +330,8 @@ static void expire(struct correlator *correlator, struct connection *connection,
 		if (state->orphan && !state->reported &&
 		    state->orphan_since + correlator->settings.orphan_limit <= time)
 			give_up_orphan(connection, end, time);
+		else if (is_silent(correlator, connection, end, time))
+			presume_over(correlator, connection, end);
 	}
 	report_over(correlator, connection);
 	connection->last_time = time;
@@ -729,6 +796,7 @@ static void feed_state(struct correlator *correlator, const struct state_record 
 	struct connection *connection = NULL;
 	struct socket_link *link = NULL;
 	unsigned int end = 0;
+	bool lost = false;
 
 	if (record->from == TCP_STATE_LISTEN) {
 		remember_listener(correlator, record);
@@ -739,6 +807,10 @@ static void feed_state(struct correlator *correlator, const struct state_record 
 	if (link && socket_told_before(link->connection, link->end, record))
 		return;
 	if (link && link->connection->view.ends[link->end].socket.over) {
+		if (tcp_state_is_closing(record->from)) {
+			correlator->stats.bad_records++;
+			return;
+		}
 		/* The same socket connected again (connect() after AF_UNSPEC): another life. */
 		connection_remove_socket(&correlator->table, link->connection, link->end);
 		link = NULL;
@@ -748,14 +820,19 @@ static void feed_state(struct correlator *correlator, const struct state_record 
 		end = link->end;
 		if (record->context & CONTEXT_SNAPSHOT)
 			return; /* attached before the snapshot: the change itself was seen */
+		lost = connection->ends[end].incomplete & INCOMPLETE_LOST_RECORDS;
 	} else {
 		connection = claim(correlator, record, &end);
 		if (!connection) {
-			correlator->stats.lost[RECORD_STATE]++;
+			correlator->changes_told_lost++;
+			count_lost_changes(correlator);
 			return;
 		}
 	}
 	socket_change(connection, end, record);
+	if (!lost && connection->ends[end].incomplete & INCOMPLETE_LOST_RECORDS)
+		correlator->changes_missed++;
+	count_lost_changes(correlator);
 	connection_set_numbers(&correlator->table, connection);
 	if (correlator->stats.lost[RECORD_STATE] &&
 	    connection->ends[end].incomplete & INCOMPLETE_STARTED_LATE)
@@ -817,7 +894,11 @@ static void feed_loss(struct correlator *correlator, const struct loss_record *r
 		correlator->stats.bad_records++;
 		return;
 	}
-	correlator->stats.lost[record->lost_kind] += record->count;
+	if (record->lost_kind == RECORD_STATE)
+		correlator->changes_told_lost += record->count;
+	else
+		correlator->stats.lost[record->lost_kind] += record->count;
+	count_lost_changes(correlator);
 	for (struct connection *at = correlator->table.claimed.oldest; at; at = at->newer)
 		for (unsigned int end = 0; end < 2; end++)
 			at->ends[end].incomplete |= INCOMPLETE_LOST_RECORDS;

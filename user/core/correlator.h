@@ -22,6 +22,8 @@ struct correlator_settings {
 	uint64_t linger;         /* after the report: late segments are still recognised */
 	uint64_t unclaimed_life; /* how long segments wait for a socket to claim them */
 	uint64_t orphan_limit;   /* the longest an orphaned FIN_WAIT2 mini-socket can live */
+	uint64_t silence;        /* after a close that the wire shows whole: what the kernel has not
+				    told by then was lost */
 	bool wire; /* there are no sockets (a capture): report connections themselves */
 };
 

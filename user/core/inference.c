@@ -130,10 +130,13 @@ static void move(struct chain *chain, uint64_t time, enum tcp_state to)
 	chain->state = to;
 }
 
-/* Where the end was before the first segment, as far as the other end's socket
+/* Where the end was before the first segment, as far as its own socket or the other end's
  * tells. */
-static enum tcp_state first_state(const struct connection_end *other)
+static enum tcp_state first_state(const struct connection_end *own,
+				  const struct connection_end *other)
 {
+	if (own->has_socket && own->state_count)
+		return (enum tcp_state)own->states[0].from;
 	if (!other->has_socket || !other->state_count)
 		return TCP_STATE_ESTABLISHED;
 	switch (other->states[0].from) {
@@ -164,7 +167,7 @@ uint32_t infer_states(const struct connection_view *connection, unsigned int end
 	struct chain chain = {
 		.changes = changes,
 		.room = room,
-		.state = first_state(&connection->ends[!end]),
+		.state = first_state(&connection->ends[end], &connection->ends[!end]),
 	};
 
 	for (uint32_t i = 0; i < connection->segment_count; i++) {

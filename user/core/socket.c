@@ -140,7 +140,8 @@ void socket_begin(struct connection *connection, unsigned int end,
 		.reset_reason = RESET_REASON_NONE,
 	};
 	if (!is_opening(record->from) || record->context & CONTEXT_SNAPSHOT)
-		connection->ends[end].incomplete |= INCOMPLETE_STARTED_LATE;
+		connection->ends[end].incomplete |=
+			record->born ? INCOMPLETE_LOST_RECORDS : INCOMPLETE_STARTED_LATE;
 }
 
 /* The state that the kernel's CLOSE stands for here: tcp_time_wait() closes the socket when a

@@ -409,6 +409,7 @@ int interfaces_open(struct interfaces **result, const struct interfaces_request 
 	interfaces->opening = true;
 	error = interface_table_init(&interfaces->table);
 	raise_descriptor_limit();
+	*result = interfaces;
 	if (!error)
 		error = open_descriptors(interfaces);
 	if (!error)
@@ -416,10 +417,9 @@ int interfaces_open(struct interfaces **result, const struct interfaces_request 
 	interfaces->opening = false;
 	if (error) {
 		interfaces_close(interfaces);
-		return error;
+		*result = NULL;
 	}
-	*result = interfaces;
-	return 0;
+	return error;
 }
 
 static void detach_all(struct interface_namespace *space, bool outliving)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kernel/clsact.h"
+#include "kernel/counters.h"
 
 #include "packet.skel.h"
 
@@ -46,6 +47,7 @@ struct packet_probe {
 	bool xdp;
 	unsigned int tcx_links; /* that there are */
 	int programs[LAYOUTS][ROLES];
+	counters *counts; /* by enum packet_count */
 };
 
 enum mechanism {
@@ -161,6 +163,14 @@ int packet_probe_open(struct packet_probe **result, const struct plan *plan,
 	for (int i = 0; i < LAYOUTS * ROLES && !error; i++)
 		probe->programs[i / ROLES][i % ROLES] =
 			bpf_program__fd(programs[i / ROLES][i % ROLES]);
+	if (error)
+		goto out;
+	probe->counts =
+		counters_open(bpf_map__fd(probe->skeleton->maps.packet_counts), PACKET_COUNTS);
+	if (!probe->counts) {
+		error = -errno;
+		say(why, "the counters of the packet programs cannot be read", error);
+	}
 out:
 	if (error) {
 		packet_probe_close(probe);
@@ -174,32 +184,16 @@ void packet_probe_close(struct packet_probe *probe)
 {
 	if (!probe)
 		return;
+	counters_close(probe->counts, PACKET_COUNTS);
 	if (probe->skeleton)
 		packet__destroy(probe->skeleton);
 	free(probe);
 }
 
-int packet_probe_counts(const struct packet_probe *probe, uint64_t counts[PACKET_COUNTS])
+void packet_probe_lost(const struct packet_probe *probe, struct loss *loss)
 {
-	int map = bpf_map__fd(probe->skeleton->maps.packet_counts),
-	    cpus = libbpf_num_possible_cpus();
-	uint64_t *values;
-	int error = 0;
-
-	if (cpus < 0)
-		return cpus;
-	values = calloc((size_t)cpus, sizeof(*values));
-	if (!values)
-		return -ENOMEM;
-	for (uint32_t which = 0; which < PACKET_COUNTS && !error; which++) {
-		counts[which] = 0;
-		if (bpf_map_lookup_elem(map, &which, values))
-			error = -errno;
-		for (int cpu = 0; cpu < cpus && !error; cpu++)
-			counts[which] += values[cpu];
-	}
-	free(values);
-	return error;
+	loss->records[LOSS_FORGOTTEN][RECORD_SEGMENT] = probe->counts[PACKET_FIN_FORGOTTEN];
+	loss->records[LOSS_UNREADABLE][RECORD_SEGMENT] = probe->counts[PACKET_UNREADABLE];
 }
 
 /* PPP's frames have their header only inside the driver; tunnels' packets are seen without what is

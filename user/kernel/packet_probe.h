@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "kernel/loss.h"
 #include "kernel/plan.h"
 #include "kernel/socket_probe.h"
 #include "packet/fin_acks.h"
@@ -25,8 +26,8 @@ int packet_probe_open(struct packet_probe **probe, const struct plan *plan,
 /* After all attachments. */
 void packet_probe_close(struct packet_probe *probe);
 
-/* What the programs counted, by enum packet_count. 0 or a negative errno. */
-int packet_probe_counts(const struct packet_probe *probe, uint64_t counts[PACKET_COUNTS]);
+/* Segments that were not told of, the ring apart. */
+void packet_probe_lost(const struct packet_probe *probe, struct loss *loss);
 
 /* What follows acts in the network namespace in which the caller is, and keeps none alive. */
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/buffer.h"
+#include "kernel/loss.h"
 #include "kernel/plan.h"
 #include "record.h"
 #include "settings.h"
@@ -39,7 +40,8 @@ struct shared_maps socket_probe_maps(const struct socket_probe *probe);
 /* The first socket in this namespace is to be told again (RECORD_NAMESPACE). */
 void socket_probe_forget_namespace(const struct socket_probe *probe, uint32_t netns);
 
-/* How many records of each kind found no room in the ring so far. 0 or a negative errno. */
-int socket_probe_lost(const struct socket_probe *probe, uint64_t lost[RECORD_KINDS]);
+/* Records of both witnesses that the ring had no room for, and changes and resets of sockets for
+ * which the kernel ran no program. */
+void socket_probe_lost(const struct socket_probe *probe, struct loss *loss);
 
 #endif
