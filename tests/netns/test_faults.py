@@ -436,5 +436,26 @@ def two():
                 with_summary(one.stop(), EXIT_DONE)
 
 
+@case("an XDP program of someone else stays, and tc reads what it let pass")
+def foreign_xdp():
+    with namespaces("here") as (here,):
+        with Tracer("--netns", here.name, "--packets", "xdp") as someone:
+            attached = ours_in(here)
+            for options in ((), ("--packets", "xdp", "-v")):
+                with Tracer("--netns", here.name, *options) as tracer:
+                    close_one(here)
+                    found = tracer.take(of(here), "teardown")
+                    equal("kind", found["kind"], "three-way")
+                    equal("hooks", {tuple(place["hook"] for place in segment["seen"])
+                                    for segment in found["segments"]},
+                          {("tc-egress", "tc-ingress")})
+                    outcome = tracer.stop()
+                with_summary(outcome, EXIT_DONE)
+                equal("what is attached afterwards", ours_in(here), attached)
+            if "another XDP program is there" not in outcome.stderr:
+                raise Failure(f"stderr does not tell of it: {outcome.stderr[-500:]!r}")
+            with_summary(someone.stop(), EXIT_DONE)
+
+
 if __name__ == "__main__":
     sys.exit(tap.main())

@@ -450,3 +450,27 @@ void connection_derive(struct connection *connection)
 					     CONNECTION_STATES);
 	derive_id(connection);
 }
+
+bool connection_fins_acknowledged(const struct connection *connection)
+{
+	bool acked[2] = {false, false};
+
+	for (uint32_t i = 0; i < connection->view.segment_count; i++) {
+		const struct segment *segment = &connection->view.segments[i];
+		const struct fin *fin = &connection->ends[!segment->sender].fin;
+
+		if (fin->known && segment->flags & SEGMENT_ACK && segment->ack == fin->end)
+			acked[!segment->sender] = true;
+		if (segment->flags & SEGMENT_FIN)
+			acked[segment->sender] = false;
+	}
+	return acked[0] && acked[1];
+}
+
+bool connection_closed_on_wire(const struct connection *connection)
+{
+	for (uint32_t i = 0; i < connection->view.segment_count; i++)
+		if (connection->view.segments[i].flags & SEGMENT_RST)
+			return true;
+	return connection_fins_acknowledged(connection);
+}

@@ -154,4 +154,9 @@ struct segment *connection_add_segment(struct connection *connection, const stru
  * inferred states of an end without a socket, the id. */
 void connection_derive(struct connection *connection);
 
+/* The latest transmission of both FINs was acknowledged. */
+bool connection_fins_acknowledged(const struct connection *connection);
+/* That, or there was a RST. */
+bool connection_closed_on_wire(const struct connection *connection);
+
 #endif

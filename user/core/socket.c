@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/inference.h"
+
 #define SCALE_UNKNOWN 0xff
 #define TOLD_TWICE_WITHIN 10000000 /* 10 ms */
 
@@ -308,4 +310,50 @@ void socket_end_orphan(struct connection *connection, unsigned int end, enum tcp
 	connection_add_state(connection, end, &change);
 	socket->over = true;
 	state->over_time = time;
+}
+
+uint32_t socket_presume_over(struct connection *connection, unsigned int end)
+{
+	struct state_change inferred[CONNECTION_STATES];
+	struct connection_end *shown = &connection->view.ends[end];
+	struct end_state *state = &connection->ends[end];
+	uint32_t count = infer_states(&connection->view, end, inferred, CONNECTION_STATES);
+	const struct state_change *last;
+	uint32_t missed = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		last = &shown->states[shown->state_count - 1];
+		if (inferred[i].from != last->to)
+			continue;
+		if (inferred[i].time < last->time)
+			inferred[i].time = last->time;
+		connection_add_state(connection, end, &inferred[i]);
+		missed++;
+	}
+	last = &shown->states[shown->state_count - 1];
+	if (last->to != TCP_STATE_CLOSED && last->to != TCP_STATE_TIME_WAIT) {
+		struct state_change closed = {
+			.time = connection->last_time,
+			.from = last->to,
+			.to = TCP_STATE_CLOSED,
+		};
+
+		connection_add_state(connection, end, &closed);
+		missed++;
+	}
+	state->incomplete |= INCOMPLETE_LOST_RECORDS;
+	shown->socket.over = true;
+	state->over_time = connection->last_time;
+	return missed;
+}
+
+void socket_note_reset(struct socket_facts *socket, const struct reset_record *record)
+{
+	if (record->direction == RESET_RECEIVED) {
+		socket->reset_received = true;
+		return;
+	}
+	socket->reset_sent = true;
+	socket->reset_reason = record->reason;
+	socket->reset_state = record->state;
 }

@@ -40,4 +40,11 @@ void socket_change(struct connection *connection, unsigned int end,
 void socket_end_orphan(struct connection *connection, unsigned int end, enum tcp_state to,
 		       uint64_t time, bool observed);
 
+/* A socket whose close the wire shows whole, and whose last changes never arrived: it made them as
+ * RFC 9293, 3.3.2 has it. Returns how many they were. */
+uint32_t socket_presume_over(struct connection *connection, unsigned int end);
+
+/* The kernel sent or took a RST in its name. */
+void socket_note_reset(struct socket_facts *socket, const struct reset_record *record);
+
 #endif

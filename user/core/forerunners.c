@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "core/forerunners.h"
+
+#include "base/map.h"
+#include "core/socket.h"
+
+/* A listener's queue is emptied within its close(). */
+#define QUEUE_CLOSED_WITHIN 1000000000ull
+
+void forerunners_add_listener(struct forerunners *forerunners, const struct state_record *record)
+{
+	struct closed_listener *listener =
+		&forerunners->listeners[forerunners->listener_next++ % FORERUNNER_LISTENERS];
+
+	listener->time = record->header.time;
+	listener->port = record->header.flow.local_port;
+	listener->netns = record->header.netns;
+	listener->task = record->task;
+	listener->how = socket_close_how(record);
+}
+
+void forerunners_apply_listener(const struct forerunners *forerunners,
+				struct connection *connection, unsigned int end,
+				const struct state_record *record)
+{
+	struct socket_facts *socket = &connection->view.ends[end].socket;
+
+	if (!socket->never_accepted || record->to != TCP_STATE_CLOSED || record->error)
+		return;
+	for (unsigned int i = 0; i < FORERUNNER_LISTENERS; i++) {
+		const struct closed_listener *listener = &forerunners->listeners[i];
+
+		if (!listener->time || listener->port != record->header.flow.local_port ||
+		    listener->netns != record->header.netns ||
+		    record->header.time - listener->time > QUEUE_CLOSED_WITHIN)
+			continue;
+		socket->listener_closed = true;
+		socket->close_how = listener->how;
+		socket->close_task = listener->task;
+	}
+}
+
+static struct reset_record *reset_place(struct forerunners *forerunners, uint64_t socket)
+{
+	return &forerunners->resets[hash_mix(socket) % FORERUNNER_RESETS];
+}
+
+void forerunners_add_reset(struct forerunners *forerunners, const struct reset_record *record)
+{
+	*reset_place(forerunners, record->socket) = *record;
+}
+
+void forerunners_apply_reset(struct forerunners *forerunners, struct connection *connection,
+			     unsigned int end)
+{
+	struct socket_facts *socket = &connection->view.ends[end].socket;
+	struct reset_record *reset = reset_place(forerunners, socket->id);
+
+	if (!socket->id || reset->socket != socket->id)
+		return;
+	socket_note_reset(socket, reset);
+	reset->socket = 0;
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "core/matching.h"
+
+#include "core/flow.h"
+
+/* Behind NAT a segment is known again by its numbers for this long. */
+#define SAME_NUMBERS_WITHIN 2000000000ull
+/* Numbers this close to those in use belong to the same connection: no window is larger in
+ * practice, and two connections on the same addresses are this close by chance once in 32 times,
+ * twice (sequence and acknowledgement) once in 1000. */
+#define NEAR (1 << 26)
+
+static bool near(uint32_t a, uint32_t b)
+{
+	int32_t distance = (int32_t)(a - b);
+
+	return distance < NEAR && distance > -NEAR;
+}
+
+enum fit {
+	FIT_NONE,
+	FIT_WEAK,  /* the addresses alone, or nothing to compare with */
+	FIT_NEAR,  /* its numbers are near those in use */
+	FIT_EXACT, /* it is this FIN or acknowledges it */
+};
+
+static enum fit fit_position(const struct end_state *end, uint32_t position)
+{
+	if (!end->has_position)
+		return FIT_WEAK;
+	return near(position, end->position) ? FIT_NEAR : FIT_NONE;
+}
+
+static enum fit fit_segment(const struct connection *connection, unsigned int sender,
+			    const struct segment_record *record)
+{
+	const struct end_state *from = &connection->ends[sender];
+	const struct end_state *to = &connection->ends[!sender];
+	bool has_length = !(record->notes & SEGMENT_LENGTH_UNKNOWN);
+	enum fit fit;
+
+	if (connection->netns != record->header.netns && connection->netns &&
+	    record->header.netns && flow_is_loopback(&record->header.flow))
+		return FIT_NONE;
+	if (record->flags & SEGMENT_FIN && from->fin.known && has_length)
+		return record->seq + record->payload + 1 == from->fin.end ? FIT_EXACT : FIT_NONE;
+	if (record->flags & SEGMENT_ACK && to->fin.known && record->ack == to->fin.end)
+		return FIT_EXACT;
+	fit = fit_position(from, record->seq);
+	if (record->flags & SEGMENT_ACK) {
+		enum fit ack = fit_position(to, record->ack);
+
+		/* A RST that answers a segment without ACK carries no sequence number of its own.
+		 */
+		if (record->flags & SEGMENT_RST && !record->seq)
+			return ack;
+		fit = ack < fit ? ack : fit;
+	}
+	return fit;
+}
+
+struct connection *matching_segment(struct connection_table *table,
+				    const struct segment_record *record, unsigned int *sender)
+{
+	struct connection *found = NULL, *candidate;
+	struct tuple_link *at = NULL;
+	enum fit best = FIT_NONE;
+	struct mark_link *mark;
+	unsigned int end;
+
+	while ((candidate = connection_next_tuple(table, &record->header.flow, &at, &end))) {
+		enum fit fit = fit_segment(candidate, end, record);
+
+		if (fit > best) {
+			best = fit;
+			found = candidate;
+			*sender = end;
+		}
+	}
+	if (found || !(record->flags & (SEGMENT_FIN | SEGMENT_RST)) || !record->seq)
+		return found;
+	/* Behind NAT the same segment has other addresses and the same numbers. */
+	mark = connection_find_mark(table, record, SAME_NUMBERS_WITHIN);
+	if (!mark)
+		return NULL;
+	*sender = mark->sender;
+	connection_add_tuple(table, mark->connection, &record->header.flow, *sender);
+	return mark->connection;
+}
+
+struct connection *matching_socket(const struct connection_table *table,
+				   const struct state_record *record, unsigned int *end)
+{
+	struct connection *candidate, *weak = NULL;
+	struct tuple_link *at = NULL;
+	unsigned int local, weak_end = 0;
+
+	while ((candidate = connection_next_tuple(table, &record->header.flow, &at, &local))) {
+		const struct end_state *ends = candidate->ends;
+		enum fit ours, theirs;
+
+		if (candidate->view.ends[local].has_socket)
+			continue;
+		if (candidate->netns != record->header.netns &&
+		    flow_is_loopback(&record->header.flow))
+			continue;
+		ours = fit_position(&ends[local], record->snd_nxt);
+		theirs = fit_position(&ends[!local], record->rcv_nxt);
+		if (ours == FIT_NONE || theirs == FIT_NONE)
+			continue;
+		*end = local;
+		if (ours == FIT_NEAR && theirs == FIT_NEAR)
+			return candidate;
+		if (!weak) {
+			weak = candidate;
+			weak_end = local;
+		}
+	}
+	*end = weak_end;
+	return weak;
+}

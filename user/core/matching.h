@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Which connection a segment or a socket is part of, when addresses alone do not say: behind NAT
+ * they differ, and they are used again at once. Sequence numbers decide. It must not change a
+ * story.
+ */
+#ifndef TCPCLOSE_CORE_MATCHING_H
+#define TCPCLOSE_CORE_MATCHING_H
+
+#include "core/connection.h"
+
+/* The connection that a segment belongs to, and the end that sent it; NULL: none that is known.
+ * A new pair of addresses of a known connection (NAT) is noted. */
+struct connection *matching_segment(struct connection_table *table,
+				    const struct segment_record *record, unsigned int *sender);
+
+/* A connection known from its segments alone, or from the other end, that this socket is part of,
+ * by its addresses; NULL: none. */
+struct connection *matching_socket(const struct connection_table *table,
+				   const struct state_record *record, unsigned int *end);
+
+#endif

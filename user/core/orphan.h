@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * An orphaned FIN_WAIT2: the kernel put a mini-socket in the socket's place and tells no more of
+ * its states (net/ipv4/tcp_minisocks.c). How it ends follows from segments and timers. It must not
+ * know when something is reported.
+ */
+#ifndef TCPCLOSE_CORE_ORPHAN_H
+#define TCPCLOSE_CORE_ORPHAN_H
+
+#include "core/connection.h"
+
+/* What a new segment means for the orphans of its connection. */
+void orphan_take_segment(struct connection *connection, const struct segment *segment);
+
+/* `end` has just become one: the segment that ends it may have been seen before. */
+void orphan_take_earlier_segments(struct connection *connection, unsigned int end);
+
+/* The one that a mini-socket stands for: by its cookie, or where the kernel gave it none by its
+ * addresses. NULL: none. */
+struct connection *orphan_find(const struct connection_table *table,
+			       const struct time_wait_record *record, unsigned int *end);
+
+/* Its timer ran out. */
+void orphan_expire(struct connection *connection, unsigned int end, uint64_t time);
+
+/* Nothing more was heard of it: it is gone by now, how is not known. */
+void orphan_give_up(struct connection *connection, unsigned int end, uint64_t time);
+
+#endif

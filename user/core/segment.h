@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What a segment record says of its connection: a segment of its own, or one more sighting of one
+ * that is known; the numbers that it shows. It must not know how connections are found.
+ */
+#ifndef TCPCLOSE_CORE_SEGMENT_H
+#define TCPCLOSE_CORE_SEGMENT_H
+
+#include "core/connection.h"
+
+/* Whether it is a segment that the connection has already, seen at one more place. */
+bool segment_seen_again(struct connection *connection, const struct segment_record *record,
+			unsigned int sender);
+
+/* A new one; NULL: the connection has `limit` of them, or no memory. */
+const struct segment *segment_begin(struct connection *connection,
+				    const struct segment_record *record, unsigned int sender,
+				    uint32_t limit);
+
+#endif
