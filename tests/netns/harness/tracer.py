@@ -201,8 +201,8 @@ class Tracer:
         return self._outcome
 
 
-def run(*options, prefix=(), deadline=STOP_DEADLINE, **settings):
+def run(*options, prefix=(), program=PROGRAM, deadline=STOP_DEADLINE, **settings):
     """The program run to its own end, as (status, stdout, stderr)."""
-    done = subprocess.run([*prefix, PROGRAM, *options], stdin=subprocess.DEVNULL,
+    done = subprocess.run([*prefix, program, *options], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=deadline, check=False, **settings)
     return done.returncode, done.stdout, done.stderr
