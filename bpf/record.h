@@ -169,7 +169,8 @@ struct reset_record {
 	__u32 reason;   /* enum sk_rst_reason, or RESET_REASON_NONE where the kernel gives none */
 	__u8 direction; /* enum reset_direction */
 	__u8 state;
-	__u8 pad[2];
+	__u8 active; /* sent on the socket's own account; 0: in answer to a segment */
+	__u8 pad;
 };
 
 struct retransmit_record {

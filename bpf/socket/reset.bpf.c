@@ -23,7 +23,7 @@ static __always_inline bool is_connection(__u8 state)
 	return state != STATE_LISTEN && state != STATE_NEW_SYN_RECV && state != STATE_SYN_SENT;
 }
 
-static __always_inline void send_reset(struct sock *sk, __u8 direction, __u32 reason)
+static __always_inline void send_reset(struct sock *sk, __u8 direction, __u32 reason, __u8 active)
 {
 	struct reset_record *record;
 	struct flow flow;
@@ -47,23 +47,24 @@ static __always_inline void send_reset(struct sock *sk, __u8 direction, __u32 re
 	record->reason = reason;
 	record->direction = direction;
 	record->state = state;
-	record->pad[0] = 0;
-	record->pad[1] = 0;
+	record->active = active;
+	record->pad = 0;
 	emit_submit(record);
 }
 
+/* tcp_send_active_reset() has no segment that it would answer. */
 SEC("tp_btf/tcp_send_reset")
-int BPF_PROG(reset_sent, struct sock *sk)
+int BPF_PROG(reset_sent, struct sock *sk, struct sk_buff *skb)
 {
 	/* The third argument came in 6.10. */
-	send_reset(sk, RESET_SENT, settings.reset_has_reason ? ctx[2] : RESET_REASON_NONE);
+	send_reset(sk, RESET_SENT, settings.reset_has_reason ? ctx[2] : RESET_REASON_NONE, !skb);
 	return 0;
 }
 
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(reset_received, struct sock *sk)
 {
-	send_reset(sk, RESET_RECEIVED, RESET_REASON_NONE);
+	send_reset(sk, RESET_RECEIVED, RESET_REASON_NONE, 0);
 	return 0;
 }
 

@@ -268,7 +268,7 @@ struct taken_value {
 };
 
 /* Key: 0; value: the changes that were taken last on this CPU. Writer: the first copy. Reader: the
- * second. Never deleted. */
+ * second, which removes it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -279,12 +279,20 @@ struct {
 /* How many changes the second copy took in place of the first. Reader: user space. */
 __u64 taken_by_second = 0;
 
-/* Where the first copy writes: over what the second, skipped in its turn, left behind here. */
+/* Where the first copy writes: over what the second, skipped in its turn, left behind here, else
+ * where there is room. */
 static __always_inline struct taken_note *note_place(struct taken_value *value, __u64 context)
 {
-	for (int i = 0; i < TAKEN_NOTES; i++)
+	struct taken_note *free = NULL;
+
+	for (int i = 0; i < TAKEN_NOTES; i++) {
 		if (value->notes[i].context == context)
 			return &value->notes[i];
+		if (!value->notes[i].context)
+			free = &value->notes[i];
+	}
+	if (free)
+		return free;
 	return &value->notes[value->next++ % TAKEN_NOTES];
 }
 
@@ -293,9 +301,11 @@ static __always_inline bool note_take(struct taken_value *value, const struct ta
 	for (int i = 0; i < TAKEN_NOTES; i++) {
 		struct taken_note *note = &value->notes[i];
 
-		if (note->context == change->context && note->sk == change->sk &&
-		    note->from == change->from && note->to == change->to)
-			return true;
+		if (note->context != change->context || note->sk != change->sk ||
+		    note->from != change->from || note->to != change->to)
+			continue;
+		note->context = 0;
+		return true;
 	}
 	return false;
 }

@@ -7,7 +7,7 @@
  *       [received N] [owner HOW PID COMM] [born MS] [cgroup N]
  *   MS state NAME FROM TO [context WORD,...] [error ERRNO] [task PID COMM] [unread N] [old]
  *   MS segment NAME FLAGS seq R ack R [len N] [on IF/HOOK[/NETNS]] [ttl N] [ipid N] [as NAME NAME]
- *   MS reset NAME sent|received [reason N]
+ *   MS reset NAME sent|received [reason N] [active] [in STATE]
  *   MS retransmit NAME | MS expired NAME | MS owner NAME PID COMM | MS lost KIND N
  *   MS advance | MS end
  *   wire            there are no sockets: report connections
@@ -372,6 +372,9 @@ static void play_reset(struct play *play, uint64_t time)
 	record.direction = strcmp(word(play), "sent") == 0 ? RESET_SENT : RESET_RECEIVED;
 	if (have(play, "reason"))
 		record.reason = (uint32_t)number(play);
+	record.active = have(play, "active");
+	if (have(play, "in"))
+		record.state = (uint8_t)tcp_state_parse(word(play));
 	feed(play, &record, RECORD_RESET, sizeof(record), time);
 }
 

@@ -81,6 +81,7 @@ struct findings {
 	int rst;    /* index of the first RST */
 	int passed[TCP_STATES]; /* index of the local change to a state, or -1 */
 	bool rst_by_local;
+	bool rst_has_ack;
 	bool separate_ack; /* the first FIN was acknowledged by a segment that is not a FIN */
 	bool fin_crossed;  /* neither FIN acknowledges the other */
 };
@@ -110,6 +111,7 @@ static struct findings find(const struct connection_view *connection, unsigned i
 		if (segment->flags & SEGMENT_RST) {
 			if (found.rst == NO_SEGMENT && !ended_by_fins(end)) {
 				found.rst = (int)i;
+				found.rst_has_ack = segment->flags & SEGMENT_ACK;
 				found.rst_by_local = segment->sender == local;
 			}
 			continue;
@@ -216,6 +218,26 @@ static enum close_kind find_kind(const struct findings *found, const struct conn
 	return KIND_UNKNOWN;
 }
 
+/* Of a RST of ours that came after the program had closed. One that answers a segment, and so
+ * carries no ACK (RFC 9293, 3.10.7.1), refuses what could not be delivered any more (RFC 1122,
+ * 4.2.2.13). Another is the kernel's own wish: in FIN_WAIT2 its time is up (tcp_keepalive_timer()),
+ * before that there are too many orphans (tcp_check_oom()). */
+static enum close_cause late_reset_cause(const struct findings *found,
+					 const struct connection_end *end)
+{
+	const struct socket_facts *socket = &end->socket;
+	bool waited = found->passed[TCP_STATE_FIN_WAIT2] >= 0;
+
+	if (found->passed[TCP_STATE_FIN_WAIT1] >= 0 && socket->linger2)
+		return CAUSE_LINGER2;
+	if (socket->reset_sent ? !socket->reset_active : !found->rst_has_ack)
+		return found->passed[TCP_STATE_FIN_WAIT1] >= 0 ? CAUSE_DATA_AFTER_CLOSE
+							       : CAUSE_NONE;
+	if (!socket->orphaned)
+		return CAUSE_NONE;
+	return waited ? CAUSE_FIN_WAIT2_TIMEOUT : CAUSE_MEMORY;
+}
+
 static enum close_cause reset_cause(const struct findings *found, const struct connection_end *end)
 {
 	const struct socket_facts *socket = &end->socket;
@@ -236,10 +258,7 @@ static enum close_cause reset_cause(const struct findings *found, const struct c
 		return CAUSE_LINGER;
 	if (by_call && !(socket->context & CONTEXT_LAST_REF))
 		return CAUSE_DISCONNECT;
-	/* The program had closed; what came then could only be refused (RFC 1122, 4.2.2.13). */
-	if (sent && found->passed[TCP_STATE_FIN_WAIT1] >= 0)
-		return socket->linger2 ? CAUSE_LINGER2 : CAUSE_DATA_AFTER_CLOSE;
-	return CAUSE_NONE;
+	return sent ? late_reset_cause(found, end) : CAUSE_NONE;
 }
 
 static enum close_cause find_cause(const struct verdict *verdict, const struct findings *found,

@@ -86,6 +86,7 @@ struct socket_facts {
 	uint8_t rcv_wscale;
 	uint8_t reset_state;             /* enum tcp_state at the kernel's reset record */
 	bool reset_sent;                 /* the kernel told of a RST sent, reset_reason says why */
+	bool reset_active;               /* ... that answers no segment */
 	bool reset_received;             /* ... or received */
 	bool fin_received;               /* the kernel processed the peer's FIN */
 	bool expired;                    /* the timer of its orphaned FIN_WAIT2 ran out */
@@ -93,6 +94,7 @@ struct socket_facts {
 	bool never_accepted;             /* ended while still in its listener's queue */
 	bool listener_closed;            /* ... because the listener was closed */
 	bool linger2;                    /* TCP_LINGER2 is below 0 */
+	bool orphaned;                   /* no program held it any more at the last change */
 	uint16_t context;                /* enum state_context at the end, or of the local call */
 	uint32_t reset_reason;           /* enum sk_rst_reason, or RESET_REASON_NONE */
 	uint32_t kernel_retransmissions; /* of FINs, by the kernel's own account */

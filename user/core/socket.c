@@ -148,7 +148,8 @@ void socket_begin(struct connection *connection, unsigned int end,
 
 /* The state that the kernel's CLOSE stands for here: tcp_time_wait() closes the socket when a
  * mini-socket takes its place, in TIME_WAIT or still in FIN_WAIT2 (net/ipv4/tcp_minisocks.c). */
-static enum tcp_state meant_by_close(const struct state_record *record)
+static enum tcp_state meant_by_close(const struct socket_facts *socket,
+				     const struct state_record *record)
 {
 	if (record->error || record->to != TCP_STATE_CLOSED)
 		return record->to;
@@ -159,6 +160,9 @@ static enum tcp_state meant_by_close(const struct state_record *record)
 	if (record->context & CONTEXT_FIN_SEEN)
 		return TCP_STATE_TIME_WAIT;
 	if (record->context & CONTEXT_LINGER_2)
+		return TCP_STATE_CLOSED;
+	/* The orphan had kept its socket, and its time was up (tcp_keepalive_timer()). */
+	if (socket->reset_active && socket->reset_state == TCP_STATE_FIN_WAIT2)
 		return TCP_STATE_CLOSED;
 	/* shutdown(), then connect(AF_UNSPEC): closed by a call with the file still open. (An
 	 * orphan is swapped by close() itself if the acknowledgement came while it held the
@@ -210,6 +214,7 @@ static void note_facts(struct socket_facts *socket, const struct state_record *r
 	if (record->cgroup)
 		socket->cgroup = record->cgroup;
 	socket->error = record->error;
+	socket->orphaned = record->context & CONTEXT_ORPHAN;
 	if (record->context & CONTEXT_LINGER_2)
 		socket->linger2 = true;
 	socket->bytes_sent = record->bytes_sent - record->bytes_retrans;
@@ -259,7 +264,7 @@ void socket_change(struct connection *connection, unsigned int end,
 {
 	struct end_state *state = &connection->ends[end];
 	struct socket_facts *socket = &connection->view.ends[end].socket;
-	enum tcp_state to = meant_by_close(record);
+	enum tcp_state to = meant_by_close(socket, record);
 	struct state_change change = {
 		.time = record->header.time,
 		.from = record->from,
@@ -355,5 +360,6 @@ void socket_note_reset(struct socket_facts *socket, const struct reset_record *r
 	}
 	socket->reset_sent = true;
 	socket->reset_reason = record->reason;
+	socket->reset_active = record->active;
 	socket->reset_state = record->state;
 }
