@@ -187,15 +187,18 @@ enum time_wait_event {
 	TIME_WAIT_BEGIN = 1,
 	TIME_WAIT_RESTART = 2,
 	TIME_WAIT_EXPIRED = 3, /* its timer ran out */
+	TIME_WAIT_TAKEN = 4,   /* a new socket has its addresses */
 };
 
 struct time_wait_record {
-	struct record header;
-	__u64 socket;     /* the cookie of the socket it stands for */
-	__u32 timeout_ms; /* asked for, 0 when not known */
-	__u8 event;       /* enum time_wait_event */
-	__u8 substate;    /* 6 TIME_WAIT, 5 an orphaned FIN_WAIT2 */
-	__u8 pad[2];
+	struct record header; /* flow as its socket saw it */
+	__u64 socket;         /* the cookie of the socket it stands for; TAKEN: 0 */
+	__u64 taken;          /* TAKEN: when the new socket began, 0 when not known */
+	__u32 timeout_ms;     /* asked for, 0 when not known */
+	__u8 event;           /* enum time_wait_event */
+	__u8 substate;        /* 6 TIME_WAIT, 5 an orphaned FIN_WAIT2; TAKEN: 0 */
+	__u8 role;            /* TAKEN: enum socket_role of the new socket */
+	__u8 pad;
 };
 
 /* Only for the loader: where to look for the interfaces of header.netns. */
@@ -227,7 +230,7 @@ RECORD_SIZE(state_record, 200);
 RECORD_SIZE(segment_record, 80);
 RECORD_SIZE(reset_record, 72);
 RECORD_SIZE(retransmit_record, 80);
-RECORD_SIZE(time_wait_record, 72);
+RECORD_SIZE(time_wait_record, 80);
 RECORD_SIZE(namespace_record, 64);
 RECORD_SIZE(owner_record, 88);
 RECORD_SIZE(loss_record, 72);

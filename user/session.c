@@ -66,7 +66,7 @@ static void write_out(struct session *session)
 	buffer_clear(out);
 }
 
-static void report(void *context, const struct teardown_report *teardown)
+static bool report(void *context, const struct teardown_report *teardown)
 {
 	struct session *session = context;
 	uint64_t limit = session->options->count;
@@ -74,7 +74,7 @@ static void report(void *context, const struct teardown_report *teardown)
 	if (limit && session->reports >= limit) {
 		session->unshown +=
 			!(teardown->incomplete & (INCOMPLETE_STOPPED | INCOMPLETE_EVICTED));
-		return;
+		return false;
 	}
 	session->reports++;
 	session->output.format->teardown(&session->output, teardown);
@@ -82,6 +82,16 @@ static void report(void *context, const struct teardown_report *teardown)
 		write_out(session);
 	if (limit && session->reports == limit)
 		session->stop = true;
+	return true;
+}
+
+static void report_time_wait(void *context, const struct time_wait_report *time_wait)
+{
+	struct session *session = context;
+
+	session->output.format->time_wait(&session->output, time_wait);
+	if (session->output.out.length >= WRITE_AT)
+		write_out(session);
 }
 
 static int take(void *context, const struct record *record, size_t length)
@@ -302,12 +312,17 @@ static enum exit_status trace(struct session *session)
 enum exit_status session_run(const struct options *options, const struct features *features)
 {
 	struct session session = {.options = options, .signals = -1};
+	const struct correlator_listener listener = {
+		.teardown = report,
+		.time_wait = report_time_wait,
+		.context = &session,
+	};
 	enum exit_status status;
 
 	status = witness_open(&session.witness, options, features);
 	if (status != EXIT_DONE)
 		return status;
-	session.correlator = correlator_new(&correlator_defaults, report, &session);
+	session.correlator = correlator_new(&correlator_defaults, &listener);
 	if (!session.correlator || open_signals(&session)) {
 		log_error("cannot start: %s", strerror(errno));
 		status = EXIT_FAILED;

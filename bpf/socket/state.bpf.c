@@ -5,6 +5,7 @@
  */
 #include "emit.bpf.h"
 #include "facts.bpf.h"
+#include "mini_sockets.bpf.h"
 
 /* Key: inode of a network namespace; value: unused. Those user space was told of. Writer: here.
  * Deleter: user space, when one is gone. Bound: least recently used goes first. */
@@ -72,6 +73,34 @@ static __always_inline void established(const struct sock *sk)
 	}
 	kernel_flow(&flow, sk, NULL);
 	facts_want(&flow);
+}
+
+/* A new socket that has its addresses from a mini-socket: its connect() took them over, or the SYN
+ * that it answers. (A child of a listener knows its peer's port from here on: before 6.13 it does
+ * not in SYN_RECV.) */
+static __always_inline void take_over(const struct sock *sk, const struct tcp_sock *tcp)
+{
+	const struct socket_facts_value *known = facts_find((__u64)sk);
+	struct time_wait_record *record;
+	__u32 netns = kernel_netns(sk);
+	struct flow flow;
+
+	kernel_flow(&flow, sk, tcp);
+	if (!known || !mini_socket_end(&flow, netns))
+		return;
+	record = emit_reserve(RECORD_TIME_WAIT, sizeof(*record));
+	if (!record)
+		return;
+	record->header.netns = netns;
+	record->header.flow = flow;
+	record->socket = 0;
+	record->taken = known->born;
+	record->timeout_ms = 0;
+	record->event = TIME_WAIT_TAKEN;
+	record->substate = 0;
+	record->role = known->role;
+	record->pad = 0;
+	emit_submit(record);
 }
 
 /* A socket never connected that its program gives up, or a handshake's child that a program had
@@ -213,6 +242,8 @@ static __always_inline void closing(struct sock *sk, int from, int to)
 	send_state(sk, tcp, from, to, &flow, known);
 	if (known)
 		known->state = to;
+	if (to == STATE_CLOSE && (from == STATE_FIN_WAIT2 || from == STATE_CLOSING) && !sk->sk_err)
+		mini_socket_begin(&flow, kernel_netns(sk));
 }
 
 static __always_inline void handle_state(struct sock *sk, int from, int to)
@@ -232,9 +263,12 @@ static __always_inline void handle_state(struct sock *sk, int from, int to)
 		open_facts(sk, ROLE_SERVER);
 		return;
 	case STATE_ESTABLISHED:
+		take_over(sk, NULL);
 		established(sk);
 		return;
 	}
+	if (from == STATE_SYN_SENT)
+		take_over(sk, bpf_skc_to_tcp_sock(sk));
 	closing(sk, from, to);
 	/* Else tcp_destroy_sock forgets: a RST that is sent after this change may need our
 	 * generation. */

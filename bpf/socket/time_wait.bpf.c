@@ -1,34 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * Mini-sockets: how an orphaned FIN_WAIT2 ends when no segment ends it. timer_expire_entry is the
- * one timer tracepoint that fires rarely enough to leave attached.
+ * Mini-sockets whose time is up: TIME_WAIT, and an orphaned FIN_WAIT2 that no segment ended.
+ * timer_expire_entry is the one timer tracepoint that fires rarely enough to leave attached.
  */
 #include "emit.bpf.h"
 #include "facts.bpf.h"
+#include "mini_sockets.bpf.h"
 
 static __always_inline void tw_expired(const struct inet_timewait_sock *tw)
 {
 	struct time_wait_record *record;
 	struct flow flow;
+	__u32 netns;
 
-	if (BPF_CORE_READ(tw, tw_substate) != STATE_FIN_WAIT2)
-		return;
 	kernel_flow_probed(&flow, &tw->__tw_common);
-	if (!socket_flow_passes(&flow))
+	if (!socket_flow_passes(&flow) || (settings.follow_flows && !flow_is_wanted(&flow)))
 		return;
+	netns = BPF_CORE_READ(tw, __tw_common.skc_net.net, ns.inum);
+	mini_socket_end(&flow, netns);
 	record = emit_reserve(RECORD_TIME_WAIT, sizeof(*record));
 	if (!record)
 		return;
-	record->header.netns = BPF_CORE_READ(tw, __tw_common.skc_net.net, ns.inum);
+	record->header.netns = netns;
 	record->header.flow = flow;
 	/* The mini-socket keeps the cookie of the socket it stands for. */
 	record->socket =
 		settings.has_cookie ? BPF_CORE_READ(tw, __tw_common.skc_cookie.counter) : 0;
+	record->taken = 0;
 	record->timeout_ms = 0;
 	record->event = TIME_WAIT_EXPIRED;
-	record->substate = STATE_FIN_WAIT2;
-	record->pad[0] = 0;
-	record->pad[1] = 0;
+	record->substate = BPF_CORE_READ(tw, tw_substate);
+	record->role = ROLE_UNKNOWN;
+	record->pad = 0;
 	emit_submit(record);
 }
 

@@ -14,9 +14,9 @@ CONNECTED, ACCEPTED, OLDER, NOBODY = "connect", "accept", {"close", "holder"}, N
 
 class End:
     """One end of a close. `segments`: the lists that may be, without what was sent again. `call`:
-    how it was closed here, None if it was not; a set of several that may be. `owner`: how its owner is known. `hidden`: that the
-    mini-socket which stands for it became TIME_WAIT, or was reset, only segments tell. `again`: how
-    often at least its FIN was sent again."""
+    how it was closed here, None if it was not; a set of several that may be. `owner`: how its owner
+    is known. `hidden`: that the mini-socket which stands for it became TIME_WAIT, or was reset,
+    only segments tell. `again`: how often at least its FIN was sent again."""
 
     def __init__(self, kind, closed_by, states, segments, call=None, owner=CONNECTED, hidden=False,
                  again=0, **others):

@@ -13,6 +13,7 @@ import tempfile
 import time
 
 from harness import attached, tap
+from harness.expect import equal
 from harness.namespace import Namespace, command, connect_by_veth
 from harness.puppet import Puppet
 from harness.tap import Failure, case
@@ -62,11 +63,6 @@ def sentence(stderr):
     if len(lines) != 1 or not re.fullmatch(r"tcpclose-trace: cannot [^;]+[^.]", lines[0].split(
             ";")[0]):
         raise Failure(f"not one sentence that says what cannot be done: {stderr!r}")
-
-
-def equal(what, found, expected):
-    if found != expected:
-        raise Failure(f"{what} is {found!r}, expected {expected!r}")
 
 
 def with_summary(outcome, status):

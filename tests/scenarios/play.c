@@ -8,10 +8,11 @@
  *   MS state NAME FROM TO [context WORD,...] [error ERRNO] [task PID COMM] [unread N] [old]
  *   MS segment NAME FLAGS seq R ack R [len N] [on IF/HOOK[/NETNS]] [ttl N] [ipid N] [as NAME NAME]
  *   MS reset NAME sent|received [reason N] [active] [in STATE]
- *   MS retransmit NAME | MS expired NAME | MS owner NAME PID COMM | MS lost KIND N
+ *   MS retransmit NAME | MS expired NAME [STATE] | MS taken NAME client|server [MS]
+ *   MS owner NAME PID COMM | MS lost KIND N
  *   MS advance | MS end
  *   wire            there are no sockets: report connections
- *   limit connections N | limit segments N
+ *   limit connections N | limit segments N | limit time-waits N
  *
  * Sequence numbers are relative to the ends' initial ones; a state's counters follow from `sent`,
  * `received` and the states passed. `as A B` gives a segment the addresses of two other ends (NAT).
@@ -398,6 +399,18 @@ static void play_event(struct play *play, uint64_t time)
 		struct end *end = find_end(play, word(play));
 		struct time_wait_record record = {.socket = end->id, .event = TIME_WAIT_EXPIRED};
 
+		record.substate = TCP_STATE_FIN_WAIT2;
+		if (play->at < play->word_count)
+			record.substate = (uint8_t)tcp_state_parse(word(play));
+		socket_header(&record.header, end);
+		feed(play, &record, RECORD_TIME_WAIT, sizeof(record), time);
+	} else if (have(play, "taken")) {
+		struct end *end = find_end(play, word(play));
+		struct time_wait_record record = {.event = TIME_WAIT_TAKEN, .taken = time};
+
+		record.role = strcmp(word(play), "client") == 0 ? ROLE_CLIENT : ROLE_SERVER;
+		if (play->at < play->word_count)
+			record.taken = START + number(play) * 1000000;
 		socket_header(&record.header, end);
 		feed(play, &record, RECORD_TIME_WAIT, sizeof(record), time);
 	} else if (have(play, "owner")) {
@@ -421,11 +434,19 @@ static void play_event(struct play *play, uint64_t time)
 	}
 }
 
-static void report(void *context, const struct teardown_report *teardown)
+static bool report(void *context, const struct teardown_report *teardown)
 {
 	struct play *play = context;
 
 	play->output.format->teardown(&play->output, teardown);
+	return true;
+}
+
+static void report_time_wait(void *context, const struct time_wait_report *time_wait)
+{
+	struct play *play = context;
+
+	play->output.format->time_wait(&play->output, time_wait);
 }
 
 static void play_limit(struct play *play)
@@ -436,6 +457,8 @@ static void play_limit(struct play *play)
 		play->settings.segments = (uint32_t)number(play);
 	else if (have(play, "unclaimed"))
 		play->settings.unclaimed = number(play);
+	else if (have(play, "time-waits"))
+		play->settings.time_waits = number(play);
 	else
 		fail(play, "not a limit");
 }
@@ -461,8 +484,10 @@ static void play_line(struct play *play, char *line)
 	} else {
 		uint64_t time = START + (uint64_t)(strtod(word(play), NULL) * 1e6 + 0.5);
 
+		const struct correlator_listener listener = {report, report_time_wait, play};
+
 		if (!play->correlator)
-			play->correlator = correlator_new(&play->settings, report, play);
+			play->correlator = correlator_new(&play->settings, &listener);
 		play_event(play, time);
 	}
 	if (play->at != play->word_count)

@@ -232,14 +232,14 @@ static void facts_without_their_tracepoint(void **state)
 		   "accept-tracepoint: no syscall events");
 	assert_row(&plan, FACT_OWNER_OLDER, "/proc/net/tcp, /proc/*/fd",
 		   "sock-diag: module tcp_diag is neither loaded nor loadable");
-	assert_row(&plan, FACT_FIN_WAIT2_END, "segments only",
+	assert_row(&plan, FACT_MINI_SOCKET_END, "segments only",
 		   "timer-expire: addresses are hidden");
 	assert_false(plan.send_reset || plan.receive_reset || plan.accept || plan.snapshot ||
 		     plan.destroy || plan.timer_expire);
 
 	plan = plan_of(bare, PACKETS_NONE, true);
 	assert_null(plan.rows[FACT_RESET_SENT].mechanism);
-	assert_null(plan.rows[FACT_FIN_WAIT2_END].mechanism);
+	assert_null(plan.rows[FACT_MINI_SOCKET_END].mechanism);
 }
 
 static void explain_is_a_table(void **state)
@@ -260,7 +260,7 @@ static void explain_is_a_table(void **state)
 		"end of a socket               tcp:tcp_destroy_sock\n"
 		"memory of sockets             map of a fixed size                   map-grows: "
 		"needs Linux 6.1\n"
-		"end of an orphaned FIN_WAIT2  timer:timer_expire_entry\n"
+		"end of TIME_WAIT, of orphans  timer:timer_expire_entry\n"
 		"segments received             clsact ingress                        tcx: needs "
 		"Linux "
 		"6.6\n"

@@ -6,20 +6,22 @@
 #include <string.h>
 
 #include "core/connection.h"
+#include "core/flow.h"
 #include "core/forerunners.h"
 #include "core/matching.h"
 #include "core/orphan.h"
 #include "core/segment.h"
 #include "core/socket.h"
+#include "core/time_wait.h"
 
 #define MS 1000000ull
 #define S (1000 * MS)
 
 struct correlator {
 	struct correlator_settings settings;
-	correlator_report report;
-	void *context;
+	struct correlator_listener listener;
 	struct connection_table table;
+	struct time_waits time_waits;
 	struct heap deadlines;
 	struct core_stats stats;
 	uint64_t changes_told_lost; /* by the source; it does not know of all */
@@ -29,6 +31,7 @@ struct correlator {
 
 const struct correlator_settings correlator_defaults = {
 	.connections = 1 << 17,
+	.time_waits = 1 << 20,
 	.unclaimed = 1 << 13,
 	.segments = 256,
 	.settle = 20 * MS,
@@ -36,22 +39,26 @@ const struct correlator_settings correlator_defaults = {
 	.linger = 100 * MS,
 	.unclaimed_life = 120 * S,
 	.orphan_limit = 70 * S, /* TCP_TIMEWAIT_LEN and what the timer wheel rounds up */
-	.silence = 2 * S,       /* a FIN that was not acknowledged would have been sent again */
+	.time_wait_limit = 70 * S,
+	.silence = 2 * S, /* a FIN that was not acknowledged would have been sent again */
 };
 
 struct correlator *correlator_new(const struct correlator_settings *settings,
-				  correlator_report report, void *context)
+				  const struct correlator_listener *listener)
 {
 	struct correlator *correlator = calloc(1, sizeof(*correlator));
 
 	if (!correlator)
 		return NULL;
 	correlator->settings = *settings;
-	correlator->report = report;
-	correlator->context = context;
+	correlator->listener = *listener;
 	heap_init(&correlator->deadlines);
 	if (connection_table_init(&correlator->table)) {
 		free(correlator);
+		return NULL;
+	}
+	if (time_waits_init(&correlator->time_waits)) {
+		correlator_free(correlator);
 		return NULL;
 	}
 	return correlator;
@@ -62,6 +69,7 @@ void correlator_free(struct correlator *correlator)
 	if (!correlator)
 		return;
 	connection_table_done(&correlator->table);
+	time_waits_done(&correlator->time_waits);
 	heap_done(&correlator->deadlines);
 	free(correlator);
 }
@@ -71,11 +79,24 @@ const struct core_stats *correlator_stats(const struct correlator *correlator)
 	return &correlator->stats;
 }
 
+static uint64_t earlier(uint64_t one, uint64_t other)
+{
+	return one < other ? one : other;
+}
+
+/* When the oldest must have ended, however it did. */
+static uint64_t time_wait_deadline(const struct correlator *correlator)
+{
+	const struct time_wait *oldest = correlator->time_waits.oldest;
+
+	return oldest ? oldest->heard + correlator->settings.time_wait_limit : UINT64_MAX;
+}
+
 uint64_t correlator_deadline(const struct correlator *correlator)
 {
 	const struct heap_item *first = heap_first(&correlator->deadlines);
 
-	return first ? first->time : UINT64_MAX;
+	return earlier(first ? first->time : UINT64_MAX, time_wait_deadline(correlator));
 }
 
 /* Reports */
@@ -96,6 +117,40 @@ static uint64_t first_event(const struct connection_view *view, unsigned int loc
 	if (view->segment_count && view->segments[0].time < time)
 		time = view->segments[0].time;
 	return time == UINT64_MAX ? 0 : time;
+}
+
+static void end_time_wait(struct correlator *correlator, struct time_wait *wait, uint64_t time,
+			  enum time_wait_end ended_by)
+{
+	struct time_wait_report report = time_wait_report(wait, time, ended_by);
+
+	time_waits_remove(&correlator->time_waits, wait);
+	correlator->stats.time_waits++;
+	correlator->listener.time_wait(correlator->listener.context, &report);
+}
+
+/* The teardown that was just reported is over, but its addresses are still held. */
+static void begin_time_wait(struct correlator *correlator, const struct connection *connection,
+			    unsigned int end)
+{
+	const struct connection_end *shown = &connection->view.ends[end];
+	const struct state_change *last = &shown->states[shown->state_count - 1];
+	struct time_waits *waits = &correlator->time_waits;
+	struct time_wait *former;
+
+	if (!shown->has_socket || !shown->state_count || last->to != TCP_STATE_TIME_WAIT)
+		return;
+	former = time_waits_find(waits, &shown->socket.flow, shown->socket.netns);
+	if (former)
+		end_time_wait(correlator, former, last->time, TIME_WAIT_ENDED);
+	if (!time_waits_add(waits, connection, end, last->time)) {
+		correlator->stats.lost[RECORD_TIME_WAIT]++;
+		return;
+	}
+	if (waits->count <= correlator->settings.time_waits)
+		return;
+	correlator->stats.evicted++;
+	end_time_wait(correlator, waits->oldest, last->time, TIME_WAIT_ENDED);
 }
 
 static void report_end(struct correlator *correlator, struct connection *connection,
@@ -119,7 +174,8 @@ static void report_end(struct correlator *correlator, struct connection *connect
 		correlator->stats.unfinished++;
 	else
 		correlator->stats.teardowns++;
-	correlator->report(correlator->context, &report);
+	if (correlator->listener.teardown(correlator->listener.context, &report))
+		begin_time_wait(correlator, connection, local);
 }
 
 /* Losses of changes as the source counts them and as the stories show them are the same ones. */
@@ -128,11 +184,6 @@ static void count_lost_changes(struct correlator *correlator)
 	uint64_t told = correlator->changes_told_lost, missed = correlator->changes_missed;
 
 	correlator->stats.lost[RECORD_STATE] = told > missed ? told : missed;
-}
-
-static uint64_t earlier(uint64_t one, uint64_t other)
-{
-	return one < other ? one : other;
 }
 
 /* The deadline of what comes next for this connection; UINT64_MAX: only a record moves it. */
@@ -265,6 +316,9 @@ void correlator_advance(struct correlator *correlator, uint64_t now)
 
 	while ((first = heap_first(&correlator->deadlines)) && first->time <= now)
 		expire(correlator, container_of(first, struct connection, deadline), first->time);
+	while (time_wait_deadline(correlator) <= now)
+		end_time_wait(correlator, correlator->time_waits.oldest,
+			      time_wait_deadline(correlator), TIME_WAIT_ENDED);
 }
 
 /* Reports what is open as it stands: the source ended, or memory is needed. */
@@ -307,6 +361,24 @@ static void make_room(struct correlator *correlator)
 
 /* Segments */
 
+/* A segment of no open connection may be the peer's FIN once more, to a socket in TIME_WAIT, whose
+ * timer it restarts (tcp_timewait_state_process()), or the answer. */
+static bool is_for_time_wait(struct correlator *correlator, const struct segment_record *record)
+{
+	struct time_waits *waits = &correlator->time_waits;
+	const struct flow *flow = &record->header.flow;
+	struct flow reverse = flow_reverse(flow);
+	struct time_wait *wait = time_waits_find(waits, &reverse, record->header.netns);
+
+	if (wait && record->flags & SEGMENT_FIN &&
+	    record->seq + record->payload + 1 == wait->rcv_nxt) {
+		time_waits_restart(waits, wait, record->header.time);
+		return true;
+	}
+	wait = time_waits_find(waits, flow, record->header.netns);
+	return wait && record->flags & SEGMENT_ACK && record->ack == wait->rcv_nxt;
+}
+
 static void add_segment(struct correlator *correlator, struct connection *connection,
 			const struct segment_record *record, unsigned int sender)
 {
@@ -317,6 +389,7 @@ static void add_segment(struct correlator *correlator, struct connection *connec
 	if (segment_seen_again(connection, record, sender))
 		return;
 	if (connection->claimed && all_reported(connection)) {
+		is_for_time_wait(correlator, record);
 		correlator->stats.late_segments++;
 		return;
 	}
@@ -336,6 +409,10 @@ static void feed_segment(struct correlator *correlator, const struct segment_rec
 	unsigned int sender = 0;
 
 	connection = matching_segment(&correlator->table, record, &sender);
+	if (!connection && is_for_time_wait(correlator, record)) {
+		correlator->stats.late_segments++;
+		return;
+	}
 	if (!connection) {
 		/* The answer to a SYN for which there is no listener ends no connection. */
 		if (record->flags & SEGMENT_RST && !record->seq) {
@@ -449,18 +526,63 @@ static void feed_state(struct correlator *correlator, const struct state_record 
 	make_room(correlator);
 }
 
-static void feed_time_wait(struct correlator *correlator, const struct time_wait_record *record)
+/* The TIME_WAIT of a socket, which may have begun so recently that its teardown is not reported
+ * yet: then it is. */
+static struct time_wait *find_time_wait(struct correlator *correlator,
+					const struct time_wait_record *record)
 {
+	const struct flow *flow = &record->header.flow;
+	struct time_wait *wait =
+		time_waits_find(&correlator->time_waits, flow, record->header.netns);
 	struct connection *connection;
+	struct tuple_link *at = NULL;
 	unsigned int end;
 
-	if (record->event != TIME_WAIT_EXPIRED)
-		return;
-	connection = orphan_find(&correlator->table, record, &end);
+	if (wait)
+		return wait;
+	while ((connection = connection_next_tuple(&correlator->table, flow, &at, &end))) {
+		const struct socket_facts *socket = &connection->view.ends[end].socket;
+
+		if (!connection->view.ends[end].has_socket || !socket->over ||
+		    connection->ends[end].reported || socket->netns != record->header.netns)
+			continue;
+		report_over(correlator, connection);
+		reschedule(correlator, connection);
+		break;
+	}
+	return time_waits_find(&correlator->time_waits, flow, record->header.netns);
+}
+
+static void expire_orphan(struct correlator *correlator, const struct time_wait_record *record)
+{
+	unsigned int end;
+	struct connection *connection = orphan_find(&correlator->table, record, &end);
+
 	if (!connection)
 		return;
 	orphan_expire(connection, end, record->header.time);
 	reschedule(correlator, connection);
+}
+
+static void feed_time_wait(struct correlator *correlator, const struct time_wait_record *record)
+{
+	struct time_wait *wait;
+
+	if (record->event == TIME_WAIT_EXPIRED && record->substate == TCP_STATE_FIN_WAIT2) {
+		expire_orphan(correlator, record);
+		return;
+	}
+	if (record->event != TIME_WAIT_EXPIRED && record->event != TIME_WAIT_TAKEN)
+		return;
+	wait = find_time_wait(correlator, record);
+	if (!wait)
+		return;
+	if (record->event == TIME_WAIT_EXPIRED)
+		end_time_wait(correlator, wait, record->header.time, TIME_WAIT_BY_TIMER);
+	else if (record->role == ROLE_CLIENT)
+		end_time_wait(correlator, wait, record->taken, TIME_WAIT_BY_CONNECT);
+	else
+		end_time_wait(correlator, wait, record->taken, TIME_WAIT_BY_SYN);
 }
 
 static void feed_owner(struct correlator *correlator, const struct owner_record *record)
@@ -487,7 +609,7 @@ static void feed_loss(struct correlator *correlator, const struct loss_record *r
 			at->ends[end].incomplete |= INCOMPLETE_LOST_RECORDS;
 }
 
-static void feed_end(struct correlator *correlator)
+static void feed_end(struct correlator *correlator, uint64_t time)
 {
 	struct connection_table *table = &correlator->table;
 
@@ -507,6 +629,8 @@ static void feed_end(struct correlator *correlator)
 		correlator->stats.unclaimed += table->unclaimed.oldest->view.segment_count;
 		forget(correlator, table->unclaimed.oldest);
 	}
+	while (correlator->time_waits.oldest)
+		end_time_wait(correlator, correlator->time_waits.oldest, time, TIME_WAIT_STOPPED);
 }
 
 static size_t record_size(uint16_t kind)
@@ -567,7 +691,7 @@ void correlator_feed(struct correlator *correlator, const struct record *record,
 		feed_loss(correlator, body);
 		break;
 	case RECORD_END:
-		feed_end(correlator);
+		feed_end(correlator, record->time);
 		break;
 	case RECORD_NAMESPACE: /* for the loader */
 	case RECORD_KINDS:

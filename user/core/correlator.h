@@ -14,28 +14,37 @@
 #include "record.h"
 
 struct correlator_settings {
-	size_t connections;      /* kept at most; the oldest is evicted and reported as such */
-	size_t unclaimed;        /* kept without a socket of ours: closes in transit, strays */
-	uint32_t segments;       /* kept of one connection */
-	uint64_t settle;         /* wait after the end of a teardown for its last segments */
-	uint64_t tolerance;      /* how late a record may arrive behind a newer one */
-	uint64_t linger;         /* after the report: late segments are still recognised */
-	uint64_t unclaimed_life; /* how long segments wait for a socket to claim them */
-	uint64_t orphan_limit;   /* the longest an orphaned FIN_WAIT2 mini-socket can live */
-	uint64_t silence;        /* after a close that the wire shows whole: what the kernel has not
-				    told by then was lost */
-	bool wire; /* there are no sockets (a capture): report connections themselves */
+	size_t connections;       /* kept at most; the oldest is evicted and reported as such */
+	size_t time_waits;        /* watched at most; the oldest is evicted and reported as such */
+	size_t unclaimed;         /* kept without a socket of ours: closes in transit, strays */
+	uint32_t segments;        /* kept of one connection */
+	uint64_t settle;          /* wait after the end of a teardown for its last segments */
+	uint64_t tolerance;       /* how late a record may arrive behind a newer one */
+	uint64_t linger;          /* after the report: late segments are still recognised */
+	uint64_t unclaimed_life;  /* how long segments wait for a socket to claim them */
+	uint64_t orphan_limit;    /* the longest an orphaned FIN_WAIT2 mini-socket can live */
+	uint64_t time_wait_limit; /* the longest that a TIME_WAIT can last */
+	uint64_t silence; /* after a close that the wire shows whole: what the kernel has not
+			     told by then was lost */
+	bool wire;        /* there are no sockets (a capture): report connections themselves */
 };
 
 /* What live tracing uses. */
 extern const struct correlator_settings correlator_defaults;
 
 struct correlator;
-typedef void (*correlator_report)(void *context, const struct teardown_report *report);
+
+/* Where results go. */
+struct correlator_listener {
+	/* False: nothing more of this connection is wanted. */
+	bool (*teardown)(void *context, const struct teardown_report *report);
+	void (*time_wait)(void *context, const struct time_wait_report *report);
+	void *context;
+};
 
 /* NULL without memory. */
 struct correlator *correlator_new(const struct correlator_settings *settings,
-				  correlator_report report, void *context);
+				  const struct correlator_listener *listener);
 void correlator_free(struct correlator *correlator);
 
 /* Takes one record; `length` is what the source delivered. Reports that are due by its time, less

@@ -140,6 +140,27 @@ struct teardown_report {
 	uint64_t durations[TCP_STATES]; /* ns in each state of the teardown, 0 if not in it */
 };
 
+/* Why a TIME_WAIT ended; each is proven by what was seen, nothing is guessed. */
+enum time_wait_end {
+	TIME_WAIT_ENDED = 0, /* how is not known */
+	TIME_WAIT_BY_TIMER,
+	TIME_WAIT_BY_CONNECT, /* a local connect() took its addresses (tcp_tw_reuse) */
+	TIME_WAIT_BY_SYN,     /* a peer's SYN did (RFC 6191) */
+	TIME_WAIT_STOPPED,    /* it goes on: the tracer ended before it */
+	TIME_WAIT_ENDS,
+};
+
+/* One TIME_WAIT of a socket whose teardown was reported. */
+struct time_wait_report {
+	uint64_t id[2];   /* of the connection */
+	struct flow flow; /* as the socket saw it */
+	uint32_t netns;
+	uint64_t start;
+	uint64_t duration; /* so far, when the tracer ended before it */
+	uint64_t timeout;  /* what the kernel asked its timer for */
+	enum time_wait_end ended_by;
+};
+
 struct core_stats {
 	uint64_t teardowns;
 	uint64_t unfinished;
@@ -148,6 +169,7 @@ struct core_stats {
 	uint64_t evicted;
 	uint64_t bad_records;   /* cut short, unknown or contradictory: skipped */
 	uint64_t unclaimed;     /* segments of closes that no socket of ours took part in */
+	uint64_t time_waits;    /* reported, those that went on included */
 	uint64_t late_segments; /* seen when their teardown had already been reported */
 };
 

@@ -97,9 +97,9 @@ static void plan_resets(struct planner *planner)
 	plan->retransmit =
 		try(planner, FACT_RETRANSMIT, FEATURE_RETRANSMIT, "tcp:tcp_retransmit_skb");
 	otherwise(planner, FACT_RETRANSMIT, plan->packets ? "FIN segments only" : NULL);
-	plan->timer_expire =
-		try(planner, FACT_FIN_WAIT2_END, FEATURE_TIMER_EXPIRE, "timer:timer_expire_entry");
-	otherwise(planner, FACT_FIN_WAIT2_END, plan->packets ? "segments only" : NULL);
+	plan->timer_expire = try(planner, FACT_MINI_SOCKET_END, FEATURE_TIMER_EXPIRE,
+				 "timer:timer_expire_entry");
+	otherwise(planner, FACT_MINI_SOCKET_END, plan->packets ? "segments only" : NULL);
 }
 
 static bool plan_tc(struct planner *planner, enum plan_fact fact, const char *tcx,
@@ -218,7 +218,7 @@ const char *plan_fact_name(enum plan_fact fact)
 		[FACT_RETRANSMIT] = "FIN sent again",
 		[FACT_CLEANUP] = "end of a socket",
 		[FACT_MEMORY] = "memory of sockets",
-		[FACT_FIN_WAIT2_END] = "end of an orphaned FIN_WAIT2",
+		[FACT_MINI_SOCKET_END] = "end of TIME_WAIT, of orphans",
 		[FACT_SEGMENTS_IN] = "segments received",
 		[FACT_SEGMENTS_OUT] = "segments sent",
 	};

@@ -31,9 +31,9 @@ enum plan_fact {
 	FACT_RESET_SENT,
 	FACT_RESET_RECEIVED,
 	FACT_RETRANSMIT,
-	FACT_CLEANUP,       /* owner facts of sockets that vanish without a state change */
-	FACT_MEMORY,        /* where those facts are kept */
-	FACT_FIN_WAIT2_END, /* how an orphaned FIN_WAIT2 ends */
+	FACT_CLEANUP,         /* owner facts of sockets that vanish without a state change */
+	FACT_MEMORY,          /* where those facts are kept */
+	FACT_MINI_SOCKET_END, /* how TIME_WAIT and an orphaned FIN_WAIT2 end */
 	FACT_SEGMENTS_IN,
 	FACT_SEGMENTS_OUT,
 	PLAN_FACTS,

@@ -60,6 +60,23 @@ const char *close_call_text(enum close_how how)
 	return name ? name : "";
 }
 
+const char *time_wait_end_name(unsigned int ended_by)
+{
+	static const char *const names[] = {
+		[TIME_WAIT_BY_TIMER] = "timer",
+		[TIME_WAIT_BY_CONNECT] = "connect",
+		[TIME_WAIT_BY_SYN] = "syn",
+		[TIME_WAIT_STOPPED] = "stopped",
+	};
+
+	return NAME_OF(names, ended_by);
+}
+
+uint64_t time_wait_left(const struct time_wait_report *report)
+{
+	return report->timeout > report->duration ? report->timeout - report->duration : 0;
+}
+
 const char *record_kind_name(unsigned int kind)
 {
 	static const char *const names[] = {

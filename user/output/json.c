@@ -18,35 +18,48 @@ static void add_name(struct buffer *out, const char *name)
 }
 
 static void add_end(struct buffer *out, const uint8_t address[16], unsigned int port,
-		    const struct connection_end *end)
+		    uint32_t netns)
 {
 	buffer_add_literal(out, "{\"addr\":\"");
 	buffer_add_address(out, address);
 	buffer_add_literal(out, "\",\"port\":");
 	buffer_add_unsigned(out, port);
-	if (end->has_socket && end->socket.netns)
-		ADD_UNSIGNED(out, "netns", end->socket.netns);
+	if (netns)
+		ADD_UNSIGNED(out, "netns", netns);
 	buffer_add_char(out, '}');
 }
 
-static void add_identity(struct output *output, const struct teardown_report *report)
+static void add_identity(struct output *output, const char *type, const uint64_t id[2],
+			 uint64_t time)
 {
-	struct flow flow = end_flow(report->connection, report->local);
-	const uint64_t *id = report->connection->id;
 	struct buffer *out = &output->out;
 
-	buffer_add_literal(out, "{\"type\":\"teardown\",\"schema\":1,\"connection\":\"");
+	buffer_add_literal(out, "{\"type\":");
+	add_name(out, type);
+	buffer_add_literal(out, ",\"schema\":1,\"connection\":\"");
 	buffer_add_hex(out, id[0], 16);
 	buffer_add_hex(out, id[1], 16);
 	buffer_add_literal(out, "\",\"ts\":\"");
-	buffer_add_timestamp(out, (int64_t)report->time + output->options.wall_offset);
-	if (address_is_ipv4(flow.local))
-		buffer_add_literal(out, "\",\"family\":4,\"local\":");
+	buffer_add_timestamp(out, (int64_t)time + output->options.wall_offset);
+	buffer_add_char(out, '"');
+}
+
+/* netns 0: not known. */
+static void add_ends(struct buffer *out, const struct flow *flow, uint32_t local_netns,
+		     uint32_t remote_netns)
+{
+	if (address_is_ipv4(flow->local))
+		buffer_add_literal(out, ",\"family\":4,\"local\":");
 	else
-		buffer_add_literal(out, "\",\"family\":6,\"local\":");
-	add_end(out, flow.local, flow.local_port, local_end(report));
+		buffer_add_literal(out, ",\"family\":6,\"local\":");
+	add_end(out, flow->local, flow->local_port, local_netns);
 	buffer_add_literal(out, ",\"remote\":");
-	add_end(out, flow.remote, flow.remote_port, remote_end(report));
+	add_end(out, flow->remote, flow->remote_port, remote_netns);
+}
+
+static uint32_t netns_of(const struct connection_end *end)
+{
+	return end->has_socket ? end->socket.netns : 0;
 }
 
 static void add_task(struct buffer *out, uint32_t pid, const char *comm)
@@ -367,10 +380,12 @@ static void json_begin(struct output *output)
 
 static void json_teardown(struct output *output, const struct teardown_report *report)
 {
+	struct flow flow = end_flow(report->connection, report->local);
 	const struct connection_end *local = local_end(report);
 	struct buffer *out = &output->out;
 
-	add_identity(output, report);
+	add_identity(output, "teardown", report->connection->id, report->time);
+	add_ends(out, &flow, netns_of(local), netns_of(remote_end(report)));
 	buffer_add_literal(out, ",\"role\":");
 	add_name(out, role_name(local->has_socket ? local->socket.role : ROLE_UNKNOWN));
 	if (local->has_socket) {
@@ -387,6 +402,24 @@ static void json_teardown(struct output *output, const struct teardown_report *r
 	ADD_UNSIGNED(out, "fin_retransmissions",
 		     fin_retransmissions(report->connection, report->local));
 	add_incomplete(out, report);
+	buffer_add_literal(out, "}\n");
+}
+
+static void json_time_wait(struct output *output, const struct time_wait_report *report)
+{
+	const char *ended_by = time_wait_end_name(report->ended_by);
+	struct buffer *out = &output->out;
+
+	add_identity(output, "time_wait", report->id, report->start);
+	add_ends(out, &report->flow, report->netns, 0);
+	ADD_UNSIGNED(out, "duration_ns", report->duration);
+	ADD_UNSIGNED(out, "timeout_ns", report->timeout);
+	if (ended_by) {
+		buffer_add_literal(out, ",\"ended_by\":");
+		add_name(out, ended_by);
+	}
+	if (report->ended_by == TIME_WAIT_STOPPED)
+		ADD_UNSIGNED(out, "left_ns", time_wait_left(report));
 	buffer_add_literal(out, "}\n");
 }
 
@@ -416,6 +449,7 @@ static void json_end(struct output *output, const struct core_stats *stats, uint
 	ADD_UNSIGNED(out, "evicted", stats->evicted);
 	ADD_UNSIGNED(out, "bad_records", stats->bad_records);
 	ADD_UNSIGNED(out, "unclaimed", stats->unclaimed);
+	ADD_UNSIGNED(out, "time_waits", stats->time_waits);
 	ADD_UNSIGNED(out, "late_segments", stats->late_segments);
 	ADD_UNSIGNED(out, "duration_ns", duration);
 	buffer_add_literal(out, "}\n");
@@ -425,5 +459,6 @@ const struct output_format output_json = {
 	.name = "json",
 	.begin = json_begin,
 	.teardown = json_teardown,
+	.time_wait = json_time_wait,
 	.end = json_end,
 };

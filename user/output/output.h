@@ -34,12 +34,16 @@ struct output {
 	/* What a format remembers of the lines before; all 0 at first. */
 	uint64_t shown[3];      /* text: connection and rows of the last ladder of two sockets */
 	uint32_t address_width; /* table: of the widest address so far */
+	bool after_line;        /* text: what was written last is one line, not a ladder */
+	uint64_t still_waiting; /* text: TIME_WAITs that had not ended */
+	uint64_t longest_wait;  /* ... and what is left of the last of them, ns */
 };
 
 struct output_format {
 	const char *name; /* as given to -o */
 	void (*begin)(struct output *output);
 	void (*teardown)(struct output *output, const struct teardown_report *report);
+	void (*time_wait)(struct output *output, const struct time_wait_report *report);
 	void (*end)(struct output *output, const struct core_stats *stats, uint64_t duration);
 };
 

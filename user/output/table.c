@@ -147,6 +147,12 @@ static void table_teardown(struct output *output, const struct teardown_report *
 	buffer_add_char(out, '\n');
 }
 
+static void table_time_wait(struct output *output, const struct time_wait_report *report)
+{
+	(void)output;
+	(void)report;
+}
+
 static void table_end(struct output *output, const struct core_stats *stats, uint64_t duration)
 {
 	(void)output;
@@ -158,5 +164,6 @@ const struct output_format output_table = {
 	.name = "table",
 	.begin = table_begin,
 	.teardown = table_teardown,
+	.time_wait = table_time_wait,
 	.end = table_end,
 };

@@ -505,6 +505,9 @@ static void timeline_teardown(struct output *output, const struct teardown_repor
 
 	if (was_shown(output, report->connection))
 		return;
+	if (output->after_line)
+		buffer_add_char(&output->out, '\n');
+	output->after_line = false;
 	turned = turn(report);
 	ladder = (struct ladder){
 		.output = output,
@@ -523,16 +526,67 @@ static void timeline_teardown(struct output *output, const struct teardown_repor
 	buffer_done(&ladder.cell);
 }
 
+/* As exactly as the timer wheel rounds. */
+static void add_seconds(struct buffer *out, uint64_t ns)
+{
+	buffer_add_fixed(out, ns, 1000 * MS, 3);
+	buffer_add_literal(out, " s");
+}
+
+/* Those that go on are told of together, at the end. */
+static void timeline_time_wait(struct output *output, const struct time_wait_report *report)
+{
+	static const char *const ends[TIME_WAIT_ENDS] = {
+		[TIME_WAIT_ENDED] = "its end was not seen",
+		[TIME_WAIT_BY_TIMER] = "until its timer ran out",
+		[TIME_WAIT_BY_CONNECT] = "until a connect() took its ports",
+		[TIME_WAIT_BY_SYN] = "until a SYN of the peer took its ports",
+	};
+	struct buffer *out = &output->out;
+
+	if (report->ended_by == TIME_WAIT_STOPPED) {
+		output->still_waiting++;
+		if (time_wait_left(report) > output->longest_wait)
+			output->longest_wait = time_wait_left(report);
+		return;
+	}
+	text_add_endpoint(out, report->flow.local, report->flow.local_port);
+	buffer_add_literal(out, " → ");
+	text_add_endpoint(out, report->flow.remote, report->flow.remote_port);
+	buffer_add_literal(out, "   TIME_WAIT lasted ");
+	add_seconds(out, report->duration);
+	buffer_add_literal(out, ", ");
+	buffer_add_string(out, ends[report->ended_by]);
+	if (report->ended_by == TIME_WAIT_BY_TIMER) {
+		buffer_add_literal(out, " (asked for ");
+		add_seconds(out, report->timeout);
+		buffer_add_char(out, ')');
+	}
+	buffer_add_char(out, '\n');
+	output->after_line = true;
+}
+
 static void timeline_end(struct output *output, const struct core_stats *stats, uint64_t duration)
 {
-	(void)output;
+	struct buffer *out = &output->out;
+
 	(void)stats;
 	(void)duration;
+	if (!output->still_waiting)
+		return;
+	buffer_add_unsigned(out, output->still_waiting);
+	buffer_add_string(out, output->still_waiting == 1 ? " socket is" : " sockets are");
+	buffer_add_literal(out, " still in TIME_WAIT, for another ");
+	add_seconds(out, output->longest_wait);
+	if (output->still_waiting > 1)
+		buffer_add_literal(out, " at most");
+	buffer_add_char(out, '\n');
 }
 
 const struct output_format output_timeline = {
 	.name = "text",
 	.begin = timeline_begin,
 	.teardown = timeline_teardown,
+	.time_wait = timeline_time_wait,
 	.end = timeline_end,
 };

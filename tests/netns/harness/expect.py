@@ -91,3 +91,8 @@ def _wrong_answer(all_segments, number, segment):
     if segment["ack_rtt_ns"] != segment["t_ns"] - asked["t_ns"]:
         return [f"segment {number} has ack_rtt_ns {segment['ack_rtt_ns']}, not the difference"]
     return []
+
+
+def equal(what, found, expected):
+    if found != expected:
+        raise Failure(f"{what} is {found!r}, expected {expected!r}")
