@@ -43,11 +43,28 @@ static void add_program(struct sentence *sentence, unsigned int end_index, bool 
 	buffer_add_char(sentence->out, ')');
 }
 
+static void add_cause(struct sentence *sentence, unsigned int end, enum close_cause cause)
+{
+	uint32_t unread = sentence->report->connection->ends[end].socket.unread_bytes;
+	struct buffer *out = sentence->out;
+
+	if (cause == CAUSE_NONE)
+		return;
+	buffer_add_literal(out, ": ");
+	buffer_add_string(out, close_cause_info(cause)->meaning);
+	if (cause != CAUSE_UNREAD_DATA || !unread)
+		return;
+	buffer_add_literal(out, " (");
+	text_add_bytes(out, unread);
+	buffer_add_char(out, ')');
+}
+
 static void add_closer(struct sentence *sentence)
 {
 	const struct teardown_report *report = sentence->report;
 	const struct verdict *verdict = &report->verdict;
 	struct buffer *out = sentence->out;
+	struct verdict theirs;
 	unsigned int closer = verdict->closed_by == CLOSED_BY_PEER ? !report->local : report->local;
 
 	if (verdict->inferred)
@@ -62,16 +79,13 @@ static void add_closer(struct sentence *sentence)
 		buffer_add_string(out, side_name(sentence, closer));
 		add_program(sentence, closer, true);
 	}
-	if (verdict->cause != CAUSE_NONE) {
-		buffer_add_literal(out, ": ");
-		buffer_add_string(out, close_cause_info(verdict->cause)->meaning);
-	}
-	if (verdict->cause == CAUSE_UNREAD_DATA && local_end(report)->has_socket &&
-	    local_end(report)->socket.unread_bytes) {
-		buffer_add_literal(out, " (");
-		text_add_bytes(out, local_end(report)->socket.unread_bytes);
-		buffer_add_char(out, ')');
-	}
+	add_cause(sentence, report->local, verdict->cause);
+	if (verdict->cause != CAUSE_PEER_RESET || !report->twin)
+		return;
+	/* Of a socket of this machine it is known why. */
+	theirs = classify(report->connection, !report->local);
+	if (theirs.cause != CAUSE_PEER_RESET)
+		add_cause(sentence, !report->local, theirs.cause);
 }
 
 static void add_half_close(struct sentence *sentence)
