@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/correlator.h"
@@ -229,6 +230,15 @@ static int open_signals(struct session *session)
 	return session->signals < 0 ? -errno : 0;
 }
 
+/* Of an earlier run, it would say what is not so yet. */
+static void remove_ready_file(const char *path)
+{
+	struct stat status;
+
+	if (lstat(path, &status) == 0 && S_ISREG(status.st_mode))
+		unlink(path);
+}
+
 static int create_ready_file(const char *path)
 {
 	int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -319,6 +329,8 @@ enum exit_status session_run(const struct options *options, const struct feature
 	};
 	enum exit_status status;
 
+	if (options->ready_file)
+		remove_ready_file(options->ready_file);
 	status = witness_open(&session.witness, options, features);
 	if (status != EXIT_DONE)
 		return status;

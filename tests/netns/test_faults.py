@@ -282,6 +282,16 @@ def malformed():
             raise Failure(f"{' '.join(options)}: {failure}") from None
 
 
+@case("a ready file of an earlier run is removed")
+def old_ready_file():
+    with tempfile.TemporaryDirectory(prefix="tcpclose-") as folder:
+        path = os.path.join(folder, "ready")
+        with open(path, "w", encoding="ascii"):
+            pass
+        refused("--ready-file", path, "--without", "ringbuf", word="ring buffer")
+        equal("files", os.listdir(folder), [])
+
+
 @case("a ready file that cannot be made")
 def no_ready_file():
     status, _, error = run("--ready-file", "/nonesuch/ready")
