@@ -301,6 +301,7 @@ static enum exit_status trace(struct session *session)
 	int error = 0;
 
 	session->started = clock_boot();
+	write_out(session);
 	if (witness_snapshot(session->witness, take, session))
 		log_warning("cannot list the sockets that exist already: their teardowns will "
 			    "lack what came before");

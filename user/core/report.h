@@ -156,7 +156,8 @@ struct time_wait_report {
 	struct flow flow; /* as the socket saw it */
 	uint32_t netns;
 	uint64_t start;
-	uint64_t duration; /* so far, when the tracer ended before it */
+	uint64_t duration; /* so far, when the tracer ended before it; with TIME_WAIT_ENDED at most
+			    */
 	uint64_t timeout;  /* what the kernel asked its timer for */
 	enum time_wait_end ended_by;
 };

@@ -412,7 +412,8 @@ static void json_time_wait(struct output *output, const struct time_wait_report 
 
 	add_identity(output, "time_wait", report->id, report->start);
 	add_ends(out, &report->flow, report->netns, 0);
-	ADD_UNSIGNED(out, "duration_ns", report->duration);
+	if (report->ended_by != TIME_WAIT_ENDED)
+		ADD_UNSIGNED(out, "duration_ns", report->duration);
 	ADD_UNSIGNED(out, "timeout_ns", report->timeout);
 	if (ended_by) {
 		buffer_add_literal(out, ",\"ended_by\":");

@@ -537,7 +537,6 @@ static void add_seconds(struct buffer *out, uint64_t ns)
 static void timeline_time_wait(struct output *output, const struct time_wait_report *report)
 {
 	static const char *const ends[TIME_WAIT_ENDS] = {
-		[TIME_WAIT_ENDED] = "its end was not seen",
 		[TIME_WAIT_BY_TIMER] = "until its timer ran out",
 		[TIME_WAIT_BY_CONNECT] = "until a connect() took its ports",
 		[TIME_WAIT_BY_SYN] = "until a SYN of the peer took its ports",
@@ -553,10 +552,14 @@ static void timeline_time_wait(struct output *output, const struct time_wait_rep
 	text_add_endpoint(out, report->flow.local, report->flow.local_port);
 	buffer_add_literal(out, " → ");
 	text_add_endpoint(out, report->flow.remote, report->flow.remote_port);
-	buffer_add_literal(out, "   TIME_WAIT lasted ");
-	add_seconds(out, report->duration);
-	buffer_add_literal(out, ", ");
-	buffer_add_string(out, ends[report->ended_by]);
+	if (report->ended_by == TIME_WAIT_ENDED) {
+		buffer_add_literal(out, "   TIME_WAIT is over, its end was not seen");
+	} else {
+		buffer_add_literal(out, "   TIME_WAIT lasted ");
+		add_seconds(out, report->duration);
+		buffer_add_literal(out, ", ");
+		buffer_add_string(out, ends[report->ended_by]);
+	}
 	if (report->ended_by == TIME_WAIT_BY_TIMER) {
 		buffer_add_literal(out, " (asked for ");
 		add_seconds(out, report->timeout);
