@@ -134,11 +134,14 @@ static void begin_time_wait(struct correlator *correlator, const struct connecti
 			    unsigned int end)
 {
 	const struct connection_end *shown = &connection->view.ends[end];
-	const struct state_change *last = &shown->states[shown->state_count - 1];
 	struct time_waits *waits = &correlator->time_waits;
+	const struct state_change *last;
 	struct time_wait *former;
 
-	if (!shown->has_socket || !shown->state_count || last->to != TCP_STATE_TIME_WAIT)
+	if (!shown->has_socket || !shown->state_count)
+		return;
+	last = &shown->states[shown->state_count - 1];
+	if (last->to != TCP_STATE_TIME_WAIT)
 		return;
 	former = time_waits_find(waits, &shown->socket.flow, shown->socket.netns);
 	if (former)
