@@ -389,8 +389,11 @@ static void add_segment(struct correlator *correlator, struct connection *connec
 	const struct segment *segment;
 
 	connection->last_time = record->header.time;
-	if (segment_seen_again(connection, record, sender))
+	segment = segment_seen_again(connection, record, sender);
+	if (segment) {
+		orphan_take_segment(connection, segment);
 		return;
+	}
 	if (connection->claimed && all_reported(connection)) {
 		is_for_time_wait(correlator, record);
 		correlator->stats.late_segments++;

@@ -24,17 +24,25 @@ static enum tcp_state orphan_becomes(const struct end_state *orphan, bool from_p
 	return !expects || ahead + segment->payload == 0 ? TCP_STATE_TIME_WAIT : TCP_STATE_UNKNOWN;
 }
 
+/* When it was at this end: the receiver's is the last place where it was seen. */
+static uint64_t time_at(const struct segment *segment, unsigned int end)
+{
+	return segment->sender == end ? segment->time
+				      : segment->sightings[segment->sighting_count - 1].time;
+}
+
 static void end_by_segment(struct connection *connection, unsigned int end,
 			   const struct segment *segment)
 {
 	const struct end_state *state = &connection->ends[end];
 	enum tcp_state to = orphan_becomes(state, segment->sender != end, segment);
+	uint64_t time = time_at(segment, end);
 
-	if (!state->orphan || to == TCP_STATE_UNKNOWN)
+	if (!state->orphan || to == TCP_STATE_UNKNOWN ||
+	    time + FIN_BEFORE_SWAP < state->orphan_since)
 		return;
 	socket_end_orphan(connection, end, to,
-			  segment->time > state->orphan_since ? segment->time : state->orphan_since,
-			  false);
+			  time > state->orphan_since ? time : state->orphan_since, false);
 }
 
 void orphan_take_segment(struct connection *connection, const struct segment *segment)
@@ -48,8 +56,7 @@ void orphan_take_earlier_segments(struct connection *connection, unsigned int en
 	const struct end_state *state = &connection->ends[end];
 
 	for (uint32_t i = 0; state->orphan && i < connection->view.segment_count; i++)
-		if (connection->view.segments[i].time + FIN_BEFORE_SWAP >= state->orphan_since)
-			end_by_segment(connection, end, &connection->view.segments[i]);
+		end_by_segment(connection, end, &connection->view.segments[i]);
 }
 
 struct connection *orphan_find(const struct connection_table *table,

@@ -9,7 +9,8 @@
 
 #include "core/connection.h"
 
-/* What a new segment means for the orphans of its connection. */
+/* What a segment means for the orphans of its connection: a new one, or one seen at one more place.
+ */
 void orphan_take_segment(struct connection *connection, const struct segment *segment);
 
 /* `end` has just become one: the segment that ends it may have been seen before. */

@@ -55,8 +55,8 @@ static void add_sighting(struct segment *segment, const struct segment_record *r
 		segment->time = sighting.time;
 }
 
-bool segment_seen_again(struct connection *connection, const struct segment_record *record,
-			unsigned int sender)
+const struct segment *segment_seen_again(struct connection *connection,
+					 const struct segment_record *record, unsigned int sender)
 {
 	for (uint32_t i = connection->view.segment_count; i-- > 0;) {
 		struct segment *segment = &connection->view.segments[i];
@@ -65,9 +65,9 @@ bool segment_seen_again(struct connection *connection, const struct segment_reco
 		if (!same_segment(segment, record, sender) || seen_here(segment, record))
 			continue;
 		add_sighting(segment, record);
-		return true;
+		return segment;
 	}
-	return false;
+	return NULL;
 }
 
 static void note_numbers(struct connection *connection, const struct segment *segment)

@@ -8,9 +8,9 @@
 
 #include "core/connection.h"
 
-/* Whether it is a segment that the connection has already, seen at one more place. */
-bool segment_seen_again(struct connection *connection, const struct segment_record *record,
-			unsigned int sender);
+/* The segment that it is, if the connection has it already: seen at one more place. Else NULL. */
+const struct segment *segment_seen_again(struct connection *connection,
+					 const struct segment_record *record, unsigned int sender);
 
 /* A new one; NULL: the connection has `limit` of them, or no memory. */
 const struct segment *segment_begin(struct connection *connection,
