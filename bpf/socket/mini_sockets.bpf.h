@@ -33,12 +33,13 @@ static __always_inline void mini_socket_begin(const struct flow *flow, __u32 net
 	bpf_map_update_elem(&mini_sockets, &key, &value, BPF_ANY);
 }
 
-/* Whether there was one. */
+/* Whether there was one. Most often there was none, and to look is cheaper than to delete. */
 static __always_inline bool mini_socket_end(const struct flow *flow, __u32 netns)
 {
 	const struct mini_socket_key key = {*flow, netns};
 
-	return bpf_map_delete_elem(&mini_sockets, &key) == 0;
+	return bpf_map_lookup_elem(&mini_sockets, &key) &&
+	       bpf_map_delete_elem(&mini_sockets, &key) == 0;
 }
 
 #endif

@@ -80,13 +80,16 @@ static __always_inline void established(const struct sock *sk)
  * not in SYN_RECV.) */
 static __always_inline void take_over(const struct sock *sk, const struct tcp_sock *tcp)
 {
-	const struct socket_facts_value *known = facts_find((__u64)sk);
+	const struct socket_facts_value *known;
 	struct time_wait_record *record;
 	__u32 netns = kernel_netns(sk);
 	struct flow flow;
 
 	kernel_flow(&flow, sk, tcp);
-	if (!known || !mini_socket_end(&flow, netns))
+	if (!mini_socket_end(&flow, netns))
+		return;
+	known = facts_find((__u64)sk);
+	if (!known)
 		return;
 	record = emit_reserve(RECORD_TIME_WAIT, sizeof(*record));
 	if (!record)
