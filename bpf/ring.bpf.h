@@ -21,8 +21,7 @@ struct ring_map {
 };
 
 /* Key: enum record_kind; value: how many found no room in the ring. Writers: emit.bpf.h. Reader:
- * user space, by mmap(): during a system call on a map the kernel skips tracing programs. Never
- * deleted. */
+ * user space, by mmap(). Never deleted. */
 struct lost_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

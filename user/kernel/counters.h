@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Counters that programs keep in a BPF array, read from memory: during a system call on a map the
- * kernel skips tracing programs on that CPU (bpf_disable_instrumentation()). Knows no meaning.
+ * Counters that programs keep in a BPF array, read from memory: a system call for each would hold
+ * back other programs on that CPU (bpf_disable_instrumentation()). Knows no meaning.
  */
 #ifndef TCPCLOSE_KERNEL_COUNTERS_H
 #define TCPCLOSE_KERNEL_COUNTERS_H
