@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "core/correlator.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/connection.h"
 #include "core/flow.h"
@@ -366,7 +364,7 @@ static void make_room(struct correlator *correlator)
 
 /* A segment of no open connection may be the peer's FIN once more, to a socket in TIME_WAIT, whose
  * timer it restarts (tcp_timewait_state_process()), or the answer. */
-static bool is_for_time_wait(struct correlator *correlator, const struct segment_record *record)
+static bool take_in_time_wait(struct correlator *correlator, const struct segment_record *record)
 {
 	struct time_waits *waits = &correlator->time_waits;
 	const struct flow *flow = &record->header.flow;
@@ -395,7 +393,7 @@ static void add_segment(struct correlator *correlator, struct connection *connec
 		return;
 	}
 	if (connection->claimed && all_reported(connection)) {
-		is_for_time_wait(correlator, record);
+		take_in_time_wait(correlator, record);
 		correlator->stats.late_segments++;
 		return;
 	}
@@ -415,7 +413,7 @@ static void feed_segment(struct correlator *correlator, const struct segment_rec
 	unsigned int sender = 0;
 
 	connection = matching_segment(&correlator->table, record, &sender);
-	if (!connection && is_for_time_wait(correlator, record)) {
+	if (!connection && take_in_time_wait(correlator, record)) {
 		correlator->stats.late_segments++;
 		return;
 	}

@@ -2,7 +2,6 @@
 #include "core/time_wait.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/flow.h"
 
