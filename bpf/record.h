@@ -69,6 +69,20 @@ struct owner {
 	char comm[RECORD_COMM_LENGTH];
 };
 
+/* Why a TIME_WAIT ended; each is proven by what was seen, nothing is guessed. */
+enum time_wait_end {
+	TIME_WAIT_ENDED = 0, /* how is not known */
+	TIME_WAIT_BY_TIMER,
+	TIME_WAIT_BY_CONNECT, /* a local connect() took its addresses (tcp_tw_reuse) */
+	TIME_WAIT_BY_SYN,     /* a peer's SYN did (RFC 6191) */
+	TIME_WAIT_BY_RESET,   /* the peer's RST removed it (tcp_rfc1337 is 0) */
+	TIME_WAIT_BY_FIN,     /* an orphaned FIN_WAIT2: the FIN came, it is TIME_WAIT now */
+	TIME_WAIT_DESTROYED,  /* with its namespace, or by an administrator (ss -K) */
+	TIME_WAIT_NEVER,      /* it never began: no room (tcp_max_tw_buckets) */
+	TIME_WAIT_STOPPED,    /* it goes on: the tracer ended before it */
+	TIME_WAIT_ENDS,
+};
+
 enum socket_role {
 	ROLE_UNKNOWN = 0,
 	ROLE_CLIENT = 1,
@@ -78,16 +92,17 @@ enum socket_role {
 /* What surrounded a state change. Only with CONTEXT_CALL is the current task a party to it: the
  * task holds the socket's lock (sk_lock.owned). Otherwise it is whoever was on the CPU. */
 enum state_context {
-	CONTEXT_CALL = 1 << 0,      /* by a task that holds the socket's lock */
-	CONTEXT_EXITING = 1 << 1,   /* that task is exiting (PF_EXITING) */
-	CONTEXT_LAST_REF = 1 << 2,  /* the file is being released: close(), not shutdown() */
-	CONTEXT_KTHREAD = 1 << 3,   /* the task is a kernel thread (PF_KTHREAD) */
-	CONTEXT_ORPHAN = 1 << 4,    /* no program holds the socket any more (SOCK_DEAD) */
-	CONTEXT_FIN_SEEN = 1 << 5,  /* the peer's FIN was processed (SOCK_DONE) */
-	CONTEXT_NO_SOCKET = 1 << 6, /* sk_socket is NULL: not accepted yet, or orphaned */
-	CONTEXT_LINGER_0 = 1 << 7,  /* SO_LINGER with time 0 */
-	CONTEXT_LINGER_2 = 1 << 9,  /* TCP_LINGER2 below 0: no FIN_WAIT2 without a program */
-	CONTEXT_SNAPSHOT = 1 << 8,  /* not a change: the socket was found in this state at start */
+	CONTEXT_CALL = 1 << 0,       /* by a task that holds the socket's lock */
+	CONTEXT_EXITING = 1 << 1,    /* that task is exiting (PF_EXITING) */
+	CONTEXT_LAST_REF = 1 << 2,   /* the file is being released: close(), not shutdown() */
+	CONTEXT_KTHREAD = 1 << 3,    /* the task is a kernel thread (PF_KTHREAD) */
+	CONTEXT_ORPHAN = 1 << 4,     /* no program holds the socket any more (SOCK_DEAD) */
+	CONTEXT_FIN_SEEN = 1 << 5,   /* the peer's FIN was processed (SOCK_DONE) */
+	CONTEXT_NO_SOCKET = 1 << 6,  /* sk_socket is NULL: not accepted yet, or orphaned */
+	CONTEXT_LINGER_0 = 1 << 7,   /* SO_LINGER with time 0 */
+	CONTEXT_LINGER_2 = 1 << 9,   /* TCP_LINGER2 below 0: no FIN_WAIT2 without a program */
+	CONTEXT_SNAPSHOT = 1 << 8,   /* not a change: the socket was found in this state at start */
+	CONTEXT_NO_BUCKET = 1 << 10, /* no mini-socket was made: tcp_max_tw_buckets */
 };
 
 /* Kernel state numbers (include/net/tcp_states.h); CLOSE is 7. The tracepoint never says 6. */
@@ -184,21 +199,32 @@ struct retransmit_record {
 };
 
 enum time_wait_event {
-	TIME_WAIT_BEGIN = 1,
-	TIME_WAIT_RESTART = 2,
+	TIME_WAIT_BEGIN = 1,   /* timeout_ms says what its timer was asked for */
+	TIME_WAIT_RESTART = 2, /* its timer was set again, for timeout_ms */
 	TIME_WAIT_EXPIRED = 3, /* its timer ran out */
 	TIME_WAIT_TAKEN = 4,   /* a new socket has its addresses */
+	TIME_WAIT_REMOVED = 5, /* gone before its time: by what, enum time_wait_removal */
+	TIME_WAIT_FOUND = 6,   /* older than the tracer: timeout_ms are left to it */
+	TIME_WAIT_EMPTY = 7, /* all of the namespace are gone: it was deleted; no flow, no socket */
+};
+
+/* REMOVED: what is known of it in that moment. Who took the addresses (TAKEN) and which RST it was
+ * (a segment) is told by records of their own, before or after. */
+enum time_wait_removal {
+	REMOVED_EARLY = 0,    /* seen in the moment in which it happened */
+	REMOVED_BY_ABORT = 1, /* the same, by an administrator (tcp_abort(): ss -K) */
+	REMOVED_UNSEEN = 2,   /* it was missing when user space looked for it */
 };
 
 struct time_wait_record {
 	struct record header; /* flow as its socket saw it */
 	__u64 socket;         /* the cookie of the socket it stands for; TAKEN: 0 */
 	__u64 taken;          /* TAKEN: when the new socket began, 0 when not known */
-	__u32 timeout_ms;     /* asked for, 0 when not known */
+	__u32 timeout_ms;     /* 0 when not known */
 	__u8 event;           /* enum time_wait_event */
-	__u8 substate;        /* 6 TIME_WAIT, 5 an orphaned FIN_WAIT2; TAKEN: 0 */
+	__u8 substate;        /* 6 TIME_WAIT, 5 an orphaned FIN_WAIT2; TAKEN, EMPTY: 0 */
 	__u8 role;            /* TAKEN: enum socket_role of the new socket */
-	__u8 pad;
+	__u8 removal;         /* REMOVED: enum time_wait_removal */
 };
 
 /* Only for the loader: where to look for the interfaces of header.netns. */

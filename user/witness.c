@@ -318,8 +318,9 @@ static int keep_closing(struct closing *closing, const struct state_record *reco
 }
 
 /* Every socket's holder is kept for the day it closes; one that is closing already is a record. */
-static int take_snapshot(void *context, const struct state_record *record)
+static int take_snapshot(void *context, const struct record *header)
 {
+	const struct state_record *record = (const struct state_record *)header;
 	struct closing *closing = context;
 	struct witness *witness = closing->witness;
 	struct holder holder;
@@ -344,6 +345,7 @@ int witness_snapshot(struct witness *witness, ring_take take, void *context)
 {
 	const struct snapshot_request request = {
 		.time = clock_boot(),
+		.contents = SNAPSHOT_SOCKETS,
 		.sock_diag = witness->plan.snapshot,
 	};
 	struct closing closing = {.witness = witness};

@@ -102,7 +102,7 @@ static __always_inline void take_over(const struct sock *sk, const struct tcp_so
 	record->event = TIME_WAIT_TAKEN;
 	record->substate = 0;
 	record->role = known->role;
-	record->pad = 0;
+	record->removal = 0;
 	emit_submit(record);
 }
 

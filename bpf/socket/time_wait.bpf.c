@@ -31,7 +31,7 @@ static __always_inline void tw_expired(const struct inet_timewait_sock *tw)
 	record->event = TIME_WAIT_EXPIRED;
 	record->substate = BPF_CORE_READ(tw, tw_substate);
 	record->role = ROLE_UNKNOWN;
-	record->pad = 0;
+	record->removal = 0;
 	emit_submit(record);
 }
 

@@ -18,11 +18,12 @@ COLUMNS = 100
 
 # README's "How it works": room, what of ours it may include. The first room that fits a file is
 # its room.
-SHARED = ["bpf/record.h", "bpf/settings.h", "bpf/filter.h"]
+SHARED = ["bpf/record.h", "bpf/settings.h", "bpf/filter.h", "bpf/population.h"]
 BPF = [*SHARED, "bpf/*.bpf.h", "vmlinux/vmlinux.h"]
 ROOMS = [
     ("bpf/record.h", []),
     ("bpf/settings.h", ["bpf/record.h"]),
+    ("bpf/population.h", ["bpf/record.h"]),
     ("bpf/filter.h", ["bpf/record.h", "bpf/settings.h"]),
     ("bpf/packet/parse.h", ["bpf/record.h", "vmlinux/vmlinux.h"]),
     ("bpf/packet", [*BPF, "bpf/packet"]),
@@ -31,9 +32,9 @@ ROOMS = [
     ("vmlinux", []),
     ("user/base", ["user/base"]),
     ("user/host", ["user/base", "user/host"]),
-    ("user/core", ["user/base", "user/core", "bpf/record.h"]),
+    ("user/core", ["user/base", "user/core", "bpf/record.h", "bpf/population.h"]),
     ("user/kernel", ["user/base", "user/host", "user/kernel", "bpf/record.h", "bpf/settings.h",
-                     "bpf/packet/fin_acks.h", "*.skel.h"]),
+                     "bpf/population.h", "bpf/packet/fin_acks.h", "*.skel.h"]),
     ("user/owner", ["user/base", "user/host", "user/owner"]),
     ("user/capture", ["user/base", "user/host", "user/capture", "bpf/record.h",
                       "bpf/packet/parse.h"]),

@@ -76,8 +76,9 @@ struct wanted {
 	int found;
 };
 
-static int keep_wanted(void *context, const struct state_record *record)
+static int keep_wanted(void *context, const struct record *header)
 {
+	const struct state_record *record = (const struct state_record *)header;
 	struct wanted *wanted = context;
 
 	if (record->header.flow.local_port == wanted->local &&
@@ -91,7 +92,8 @@ static int keep_wanted(void *context, const struct state_record *record)
 static struct state_record look_for(const struct connection *connection, int end, bool sock_diag)
 {
 	struct wanted wanted = {.local = connection->ports[end], .remote = connection->ports[!end]};
-	struct snapshot_request request = {.time = 42, .sock_diag = sock_diag};
+	struct snapshot_request request = {
+		.time = 42, .contents = SNAPSHOT_SOCKETS, .sock_diag = sock_diag};
 	struct snapshot_result result;
 
 	assert_int_equal(snapshot_take(&request, keep_wanted, &wanted, &result), 0);
@@ -197,7 +199,7 @@ static void half_closed_by_proc(void **state)
 		check_half_closed(AF_INET6, false);
 }
 
-static int stop(void *context, const struct state_record *record)
+static int stop(void *context, const struct record *record)
 {
 	(void)record;
 	return ++*(int *)context == 2 ? -7 : 0;
@@ -210,7 +212,8 @@ static void a_caller_can_stop(void **state)
 
 	(void)state;
 	for (int sock_diag = snapshot_probe() ? 0 : 1; sock_diag >= 0; sock_diag--) {
-		struct snapshot_request request = {.sock_diag = sock_diag};
+		struct snapshot_request request = {.contents = SNAPSHOT_SOCKETS,
+						   .sock_diag = sock_diag};
 		int count = 0;
 
 		assert_int_equal(snapshot_take(&request, stop, &count, &result), -7);

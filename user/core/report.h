@@ -140,16 +140,6 @@ struct teardown_report {
 	uint64_t durations[TCP_STATES]; /* ns in each state of the teardown, 0 if not in it */
 };
 
-/* Why a TIME_WAIT ended; each is proven by what was seen, nothing is guessed. */
-enum time_wait_end {
-	TIME_WAIT_ENDED = 0, /* how is not known */
-	TIME_WAIT_BY_TIMER,
-	TIME_WAIT_BY_CONNECT, /* a local connect() took its addresses (tcp_tw_reuse) */
-	TIME_WAIT_BY_SYN,     /* a peer's SYN did (RFC 6191) */
-	TIME_WAIT_STOPPED,    /* it goes on: the tracer ended before it */
-	TIME_WAIT_ENDS,
-};
-
 /* One TIME_WAIT of a socket whose teardown was reported. */
 struct time_wait_report {
 	uint64_t id[2];   /* of the connection */

@@ -21,14 +21,14 @@ enum {
 	SYN_SENT = 2,
 	FIN_WAIT1 = 4,
 	FIN_WAIT2 = 5,
+	TIME_WAIT = 6,
 	CLOSE_WAIT = 8,
 	LAST_ACK = 9,
 	CLOSING = 11,
 };
 
-#define STATES                                                                                     \
-	(1u << ESTABLISHED | 1u << SYN_SENT | 1u << FIN_WAIT1 | 1u << FIN_WAIT2 |                  \
-	 1u << CLOSE_WAIT | 1u << LAST_ACK | 1u << CLOSING)
+/* idiag_timer and its counterpart in /proc/net/tcp: the time of a mini-socket. */
+#define TIMER_TIME_WAIT 3
 
 struct snapshot {
 	const struct snapshot_request *request;
@@ -61,20 +61,52 @@ static void map_ipv4(__u8 address[16], const void *ipv4)
 	memcpy(address + 12, ipv4, 4);
 }
 
-static int snapshot_pass(struct snapshot *snapshot, struct state_record *record)
+static uint32_t states_of(unsigned int contents)
+{
+	uint32_t states = 0;
+
+	if (contents & SNAPSHOT_SOCKETS)
+		states |= 1u << ESTABLISHED | 1u << SYN_SENT | 1u << FIN_WAIT1 | 1u << FIN_WAIT2 |
+			  1u << CLOSE_WAIT | 1u << LAST_ACK | 1u << CLOSING;
+	if (contents & SNAPSHOT_MINI_SOCKETS)
+		states |= 1u << TIME_WAIT | 1u << FIN_WAIT2;
+	return states;
+}
+
+static int pass(struct snapshot *snapshot, struct record *record, uint16_t kind, size_t length)
 {
 	int result;
 
-	record->header.length = sizeof(*record);
-	record->header.kind = RECORD_STATE;
-	record->header.time = snapshot->request->time;
-	record->header.netns = snapshot->netns;
-	record->from = record->to;
-	fill_context(record);
-	snapshot->result->sockets++;
+	record->kind = kind;
+	record->length = (uint16_t)length;
+	record->time = snapshot->request->time;
+	record->netns = snapshot->netns;
 	result = snapshot->each(snapshot->context, record);
 	snapshot->stopped = result < 0 ? result : 0;
 	return snapshot->stopped;
+}
+
+/* What is left of a mini-socket's time, in ms; of others: -1. */
+static int snapshot_pass(struct snapshot *snapshot, struct state_record *record, int64_t left)
+{
+	struct time_wait_record found = {
+		.header.flow = record->header.flow,
+		.socket = record->socket,
+		.timeout_ms = (uint32_t)left,
+		.event = TIME_WAIT_FOUND,
+		.substate = record->to,
+	};
+	int stopped = 0;
+
+	snapshot->result->sockets++;
+	if (snapshot->request->contents & SNAPSHOT_SOCKETS && record->to != TIME_WAIT) {
+		record->from = record->to;
+		fill_context(record);
+		stopped = pass(snapshot, &record->header, RECORD_STATE, sizeof(*record));
+	}
+	if (!stopped && left >= 0 && snapshot->request->contents & SNAPSHOT_MINI_SOCKETS)
+		stopped = pass(snapshot, &found.header, RECORD_TIME_WAIT, sizeof(found));
+	return stopped;
 }
 
 /* Kernels differ in how much of tcp_info they know: what is missing stays 0. */
@@ -117,6 +149,7 @@ static int take_message(const struct nlmsghdr *header, void *context)
 	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
 	struct state_record record = {};
 	struct flow *flow = &record.header.flow;
+	int64_t left = -1;
 
 	if (mnl_nlmsg_get_payload_len(header) < sizeof(*message))
 		return MNL_CB_OK;
@@ -134,7 +167,9 @@ static int take_message(const struct nlmsghdr *header, void *context)
 	flow->local_port = ntohs(message->id.idiag_sport);
 	flow->remote_port = ntohs(message->id.idiag_dport);
 	mnl_attr_parse(header, sizeof(*message), fill_attribute, &record);
-	return snapshot_pass(context, &record) < 0 ? MNL_CB_ERROR : MNL_CB_OK;
+	if (message->idiag_timer == TIMER_TIME_WAIT)
+		left = message->idiag_expires;
+	return snapshot_pass(context, &record, left) < 0 ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
 static int take_result(int error)
@@ -267,16 +302,17 @@ static bool parse_address(__u8 address[16], const char *text, size_t digits)
 }
 
 /* "  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 12345 ..." */
-static bool parse_line(const char *line, struct state_record *record)
+static bool parse_line(const char *line, struct state_record *record, int64_t *left)
 {
 	struct flow *flow = &record->header.flow;
-	unsigned int local_port, remote_port, state;
+	unsigned int local_port, remote_port, state, timer, ticks;
 	char local[33], remote[33];
 
-	if (sscanf(line, " %*u: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*x:%*x %*x:%*x %*x %u %*u %u",
-		   local, &local_port, remote, &remote_port, &state, &record->uid,
-		   &record->inode) != 7)
+	if (sscanf(line, " %*u: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*x:%*x %x:%x %*x %u %*u %u",
+		   local, &local_port, remote, &remote_port, &state, &timer, &ticks, &record->uid,
+		   &record->inode) != 9)
 		return false;
+	*left = timer == TIMER_TIME_WAIT ? (int64_t)ticks * 1000 / sysconf(_SC_CLK_TCK) : -1;
 	flow->local_port = (__u16)local_port;
 	flow->remote_port = (__u16)remote_port;
 	record->to = (__u8)state;
@@ -290,9 +326,11 @@ static int read_table(FILE *file, struct snapshot *snapshot)
 
 	while (!snapshot->stopped && fgets(line, sizeof(line), file)) {
 		struct state_record record = {};
+		int64_t left;
 
-		if (parse_line(line, &record) && 1u << record.to & STATES)
-			snapshot_pass(snapshot, &record);
+		if (parse_line(line, &record, &left) &&
+		    1u << record.to & states_of(snapshot->request->contents))
+			snapshot_pass(snapshot, &record, left);
 	}
 	return snapshot->stopped;
 }
@@ -331,7 +369,9 @@ static int snapshot_namespace(struct snapshot *snapshot, int namespace)
 		snapshot->stopped = error;
 	if (!diag)
 		return read_tables(files, snapshot);
-	return descriptor < 0 ? descriptor : diag_dump(descriptor, STATES, snapshot);
+	return descriptor < 0
+		       ? descriptor
+		       : diag_dump(descriptor, states_of(snapshot->request->contents), snapshot);
 }
 
 static int visit(void *context, uint32_t netns, int descriptor)
@@ -339,6 +379,8 @@ static int visit(void *context, uint32_t netns, int descriptor)
 	struct snapshot *snapshot = context;
 	int error;
 
+	if (snapshot->request->netns && netns != snapshot->request->netns)
+		return 0;
 	snapshot->netns = netns;
 	error = snapshot_namespace(snapshot, descriptor);
 	snapshot->result->namespaces++;

@@ -12,9 +12,16 @@
 
 #include "record.h"
 
+enum snapshot_content {
+	SNAPSHOT_SOCKETS = 1 << 0,      /* that have or had a connection, TIME_WAIT apart */
+	SNAPSHOT_MINI_SOCKETS = 1 << 1, /* TIME_WAIT and orphaned FIN_WAIT2 */
+};
+
 struct snapshot_request {
-	uint64_t time;  /* of the records */
-	bool sock_diag; /* ask sock_diag, else read /proc/net/tcp and tcp6 */
+	uint64_t time;         /* of the records */
+	unsigned int contents; /* enum snapshot_content */
+	uint32_t netns;        /* only this namespace, by inode; 0: all */
+	bool sock_diag;        /* ask sock_diag, else read /proc/net/tcp and tcp6 */
 };
 
 struct snapshot_result {
@@ -24,17 +31,17 @@ struct snapshot_result {
 	int error;       /* of the first of them, a negative errno */
 };
 
-/* One socket: from and to are its state, context has CONTEXT_SNAPSHOT. A negative result ends the
- * snapshot.
+/* One socket: a state_record whose from and to are its state, context has CONTEXT_SNAPSHOT. Or one
+ * mini-socket: a time_wait_record, TIME_WAIT_FOUND; of an orphaned FIN_WAIT2 both come, in this
+ * order. A negative result ends the snapshot.
  * What sock_diag does not tell is 0: all sequence numbers, born, role, owner. The counters are
  * there where the kernel has the socket itself and not just its mini-socket (an orphaned
- * FIN_WAIT2). Of /proc/net/tcp come addresses, state, uid and inode only: `socket` is 0, so nothing
- * ties these records to later ones. */
-typedef int (*snapshot_each)(void *context, const struct state_record *record);
+ * FIN_WAIT2). Of /proc/net/tcp come addresses, state, uid, inode and timer only: `socket` is 0, so
+ * nothing but addresses ties these records to later ones. */
+typedef int (*snapshot_each)(void *context, const struct record *record);
 
-/* All TCP sockets that have or had a connection, of all namespaces that can be reached, one by one:
- * SYN_SENT, ESTABLISHED and the closing states; not TIME_WAIT. 0, the negative result of each(), or
- * a negative errno when there is no way to go on. */
+/* All TCP sockets that were asked for, of all namespaces that can be reached, one by one. 0, the
+ * negative result of each(), or a negative errno when there is no way to go on. */
 int snapshot_take(const struct snapshot_request *request, snapshot_each each, void *context,
 		  struct snapshot_result *result);
 

@@ -66,6 +66,10 @@ const char *time_wait_end_name(unsigned int ended_by)
 		[TIME_WAIT_BY_TIMER] = "timer",
 		[TIME_WAIT_BY_CONNECT] = "connect",
 		[TIME_WAIT_BY_SYN] = "syn",
+		[TIME_WAIT_BY_RESET] = "reset",
+		[TIME_WAIT_BY_FIN] = "fin",
+		[TIME_WAIT_DESTROYED] = "destroyed",
+		[TIME_WAIT_NEVER] = "never",
 		[TIME_WAIT_STOPPED] = "stopped",
 	};
 

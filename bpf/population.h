@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What `timewait` keeps in BPF maps in place of records: who is in TIME_WAIT, and counters by group
+ * and by duration. Integers, addresses and times as in record.h. Knows record.h and nothing else of
+ * ours; compiles for BPF and for the host.
+ */
+#ifndef TCPCLOSE_POPULATION_H
+#define TCPCLOSE_POPULATION_H
+
+#include "record.h"
+
+/* Those that one program keeps towards one service: the group's port is the remote one where our
+ * end connected (ROLE_CLIENT), else the local one; the other port is not kept. All zero: what found
+ * no room for a group of its own. */
+struct population_group_key {
+	__u8 local[16];
+	__u8 remote[16];
+	__u32 netns;
+	__u16 port;
+	__u8 role; /* enum socket_role of our end; ROLE_UNKNOWN: found at start, port is the local
+		      one */
+	__u8 pad;
+	char comm[RECORD_COMM_LENGTH]; /* of the program that closed first; empty: not known */
+};
+
+/* Since the start, never decreasing; in TIME_WAIT now is entered less the sum of ended[], without
+ * TIME_WAIT_NEVER, which is counted but never entered. */
+struct population_group {
+	__u64 entered; /* those found at start included */
+	__u64 ended[TIME_WAIT_ENDS];
+};
+
+#define POPULATION_GROUPS 16384
+
+/* How long they lasted: linear[i] counts those of less than (i + 1) * POPULATION_STEP, the last one
+ * also all longer ones; power[i] those of less than 2^i us. */
+#define POPULATION_STEP 250000000ull
+#define POPULATION_STEPS 512
+#define POPULATION_POWERS 40
+
+struct population_durations {
+	__u64 linear[POPULATION_STEPS];
+	__u64 power[POPULATION_POWERS];
+};
+
+/* One in TIME_WAIT. */
+struct population_key {
+	struct flow flow; /* as its socket saw it */
+	__u32 netns;
+};
+
+struct population_value {
+	__u64 start;
+	__u64 reset; /* when a RST came that may have removed it, 0: none */
+	char comm[RECORD_COMM_LENGTH];
+	__u8 role;
+	__u8 pad[7];
+};
+
+_Static_assert(sizeof(struct population_group_key) == 56, "population_group_key has changed");
+_Static_assert(sizeof(struct population_key) == 40, "population_key has changed");
+_Static_assert(sizeof(struct population_value) == 40, "population_value has changed");
+
+#endif
