@@ -32,6 +32,12 @@ struct population_group {
 
 #define POPULATION_GROUPS 16384
 
+/* One of them as user space reads it. */
+struct population_entry {
+	struct population_group_key key;
+	struct population_group counts;
+};
+
 /* How long they lasted: linear[i] counts those of less than (i + 1) * POPULATION_STEP, the last one
  * also all longer ones; power[i] those of less than 2^i us. */
 #define POPULATION_STEP 250000000ull

@@ -63,14 +63,10 @@ const char *close_call_text(enum close_how how)
 const char *time_wait_end_name(unsigned int ended_by)
 {
 	static const char *const names[] = {
-		[TIME_WAIT_BY_TIMER] = "timer",
-		[TIME_WAIT_BY_CONNECT] = "connect",
-		[TIME_WAIT_BY_SYN] = "syn",
-		[TIME_WAIT_BY_RESET] = "reset",
-		[TIME_WAIT_BY_FIN] = "fin",
-		[TIME_WAIT_DESTROYED] = "destroyed",
-		[TIME_WAIT_NEVER] = "never",
-		[TIME_WAIT_STOPPED] = "stopped",
+		[TIME_WAIT_BY_TIMER] = "timer", [TIME_WAIT_BY_CONNECT] = "connect",
+		[TIME_WAIT_BY_SYN] = "syn",     [TIME_WAIT_BY_RESET] = "reset",
+		[TIME_WAIT_BY_FIN] = "fin",     [TIME_WAIT_DESTROYED] = "destroyed",
+		[TIME_WAIT_NEVER] = "never",    [TIME_WAIT_STOPPED] = "stopped",
 	};
 
 	return NAME_OF(names, ended_by);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What `timewait` attaches in place of the two witnesses: programs that send nothing and count, in
+ * maps, who enters and leaves TIME_WAIT. Knows nothing of what is made of the numbers.
+ */
+#ifndef TCPCLOSE_KERNEL_POPULATION_PROBE_H
+#define TCPCLOSE_KERNEL_POPULATION_PROBE_H
+
+#include <stddef.h>
+
+#include "base/buffer.h"
+#include "kernel/plan.h"
+#include "population.h"
+#include "record.h"
+#include "settings.h"
+
+struct population_probe;
+
+/* Everything that was counted since the start. */
+struct population_reading {
+	struct population_entry *groups; /* the reader's, valid until the next reading */
+	size_t group_count;
+	struct population_durations durations;
+	uint64_t crowded_out; /* counted in the group of those without a group of their own */
+	uint64_t missed;      /* that entered or left and could not be counted: no room, skipped */
+};
+
+/* Loads the programs. On failure a negative errno and in `why` what failed, one clause. */
+int population_probe_open(struct population_probe **probe, const struct plan *plan,
+			  const struct settings *settings, struct buffer *why);
+void population_probe_close(struct population_probe *probe);
+
+int population_probe_attach(struct population_probe *probe, const struct plan *plan,
+			    struct buffer *why);
+
+/* One of the snapshot (TIME_WAIT_FOUND): entered before the tracer did. To be told of when all is
+ * attached; one that has been counted already is left out. */
+int population_probe_add(struct population_probe *probe, const struct time_wait_record *found);
+
+/* 0 or a negative errno. */
+int population_probe_read(struct population_probe *probe, struct population_reading *reading);
+
+#endif
