@@ -105,8 +105,11 @@ static void skip_without_sock_diag(void)
 static struct census_answer find(int namespace, const struct flow *flow)
 {
 	struct census_answer answer;
+	struct census *census;
 
-	assert_int_equal(census_find(namespace, flow, &answer), 0);
+	assert_int_equal(census_open(&census, namespace), 0);
+	assert_int_equal(census_find(census, flow, &answer), 0);
+	census_close(census);
 	return answer;
 }
 

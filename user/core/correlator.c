@@ -111,6 +111,16 @@ size_t correlator_mini_sockets(const struct correlator *correlator, uint32_t net
 	return count;
 }
 
+size_t correlator_places(const struct correlator *correlator, uint32_t *netns, size_t room)
+{
+	const struct time_wait_place *place = correlator->waiting.table.newest_place;
+	size_t count = 0;
+
+	for (; place && count < room; place = place->next)
+		netns[count++] = place->netns;
+	return count;
+}
+
 void correlator_question_all(struct correlator *correlator, uint32_t netns)
 {
 	waiting_question_all(&correlator->waiting, netns);

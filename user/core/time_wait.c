@@ -77,6 +77,11 @@ static bool place_enter(struct time_waits *waits, uint32_t netns)
 		if (!place)
 			return false;
 		place->netns = netns;
+		place->next = waits->newest_place;
+		place->previous = &waits->newest_place;
+		if (place->next)
+			place->next->previous = &place->next;
+		waits->newest_place = place;
 		map_add(&waits->places, &place->link, hash_mix(netns));
 	}
 	place->count++;
@@ -89,6 +94,9 @@ static void place_leave(struct time_waits *waits, uint32_t netns)
 
 	if (--place->count)
 		return;
+	*place->previous = place->next;
+	if (place->next)
+		place->next->previous = place->previous;
 	map_remove(&waits->places, &place->link);
 	free(place);
 }

@@ -48,6 +48,8 @@ struct time_wait {
 /* Those of one network namespace. */
 struct time_wait_place {
 	struct map_link link;
+	struct time_wait_place *next;
+	struct time_wait_place **previous; /* what points here */
 	uint32_t netns;
 	size_t count;
 };
@@ -56,6 +58,7 @@ struct time_wait_place {
 struct time_waits {
 	struct map by_flow;
 	struct map places;
+	struct time_wait_place *newest_place;
 	struct heap questions;
 	struct time_wait *oldest;
 	struct time_wait *newest;

@@ -263,8 +263,8 @@ void waiting_take_record(struct waiting *waiting, const struct time_wait_record 
 		take_found(waiting, wait, record);
 	else if (record->event == TIME_WAIT_EMPTY)
 		take_empty(waiting, header);
-	else if (!wait)
-		return;
+	else if (!wait || header->time + TOGETHER < wait->start)
+		return; /* of an earlier one with these addresses */
 	else if (record->event == TIME_WAIT_EXPIRED)
 		end(waiting, wait, header->time, TIME_WAIT_BY_TIMER);
 	else if (record->event == TIME_WAIT_TAKEN)

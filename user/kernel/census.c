@@ -8,6 +8,7 @@
 #include <linux/sock_diag.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,6 +31,11 @@ static int parse_sockstat(FILE *file)
 }
 
 /* What is opened in a namespace stays in it, and an open file keeps it alive. */
+struct census {
+	struct mnl_socket *socket;
+	struct if_nameindex *interfaces;
+};
+
 int census_count(int namespace)
 {
 	int home = namespaces_enter(namespace), count, error;
@@ -122,37 +128,48 @@ static int look_up(struct mnl_socket *socket, const struct flow *flow, uint32_t 
 	return -errno;
 }
 
-static int look_everywhere(struct mnl_socket *socket, const struct flow *flow,
-			   const struct if_nameindex *interfaces, struct census_answer *answer)
+int census_open(struct census **result, int namespace)
 {
-	int error = look_up(socket, flow, 0, answer);
+	struct census *census = calloc(1, sizeof(*census));
+	int home = census ? namespaces_enter(namespace) : -ENOMEM, error;
 
-	for (; !error && answer->holder == CENSUS_NOBODY && interfaces && interfaces->if_index;
-	     interfaces++)
-		error = look_up(socket, flow, interfaces->if_index, answer);
-	return error;
+	if (home < 0) {
+		free(census);
+		return home;
+	}
+	census->socket = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+	error = census->socket ? 0 : -errno;
+	census->interfaces = if_nameindex();
+	if (namespaces_leave(home) && !error)
+		error = -errno;
+	if (error) {
+		census_close(census);
+		return error;
+	}
+	*result = census;
+	return 0;
 }
 
-int census_find(int namespace, const struct flow *flow, struct census_answer *answer)
+void census_close(struct census *census)
 {
-	int home = namespaces_enter(namespace), descriptor, error;
-	struct if_nameindex *interfaces;
-	struct mnl_socket *socket;
+	if (!census)
+		return;
+	if (census->interfaces)
+		if_freenameindex(census->interfaces);
+	if (census->socket)
+		mnl_socket_close(census->socket);
+	free(census);
+}
+
+int census_find(const struct census *census, const struct flow *flow, struct census_answer *answer)
+{
+	const struct if_nameindex *interface = census->interfaces;
+	int error;
 
 	*answer = (struct census_answer){.holder = CENSUS_NOBODY};
-	if (home < 0)
-		return home;
-	socket = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-	descriptor = socket ? mnl_socket_get_fd(socket) : -errno;
-	interfaces = if_nameindex();
-	error = namespaces_leave(home);
-	if (!error && descriptor < 0)
-		error = descriptor;
-	if (!error)
-		error = look_everywhere(socket, flow, interfaces, answer);
-	if (interfaces)
-		if_freenameindex(interfaces);
-	if (socket)
-		mnl_socket_close(socket);
+	error = look_up(census->socket, flow, 0, answer);
+	for (; !error && answer->holder == CENSUS_NOBODY && interface && interface->if_index;
+	     interface++)
+		error = look_up(census->socket, flow, interface->if_index, answer);
 	return error;
 }

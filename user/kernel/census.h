@@ -29,10 +29,17 @@ struct census_answer {
 	uint32_t left_ms; /* of a mini-socket's time */
 };
 
+/* To ask a namespace several times in a row; it keeps the namespace alive until it is closed. To be
+ * opened only where sock_diag speaks TCP (snapshot_probe()): else the kernel's answer is that of a
+ * free flow. 0 or a negative errno. */
+struct census;
+
+int census_open(struct census **census, int namespace);
+void census_close(struct census *census);
+
 /* Who has a flow, as its socket sees it: one look-up in the kernel's table, of any number of
  * sockets. Bound to an interface (link-local addresses always are) it takes one for each interface.
- * 0 or a negative errno. To be asked only where sock_diag speaks TCP (snapshot_probe()): else the
- * kernel's answer is that of a free flow. */
-int census_find(int namespace, const struct flow *flow, struct census_answer *answer);
+ * 0 or a negative errno. */
+int census_find(const struct census *census, const struct flow *flow, struct census_answer *answer);
 
 #endif

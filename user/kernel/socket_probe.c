@@ -185,6 +185,17 @@ void socket_probe_forget_namespace(const struct socket_probe *probe, uint32_t ne
 	bpf_map_delete_elem(bpf_map__fd(probe->skeleton->maps.known_namespaces), &netns);
 }
 
+void socket_probe_expect_taking(struct socket_probe *probe, const struct flow *flow, uint32_t netns)
+{
+	struct {
+		struct flow flow;
+		uint32_t netns;
+	} key = {*flow, netns};
+	uint8_t value = 1;
+
+	bpf_map_update_elem(bpf_map__fd(probe->skeleton->maps.mini_sockets), &key, &value, BPF_ANY);
+}
+
 /* How often the kernel did not run a program that was called for; not known before 5.12. */
 static uint64_t skipped(const struct bpf_program *program)
 {
