@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 """TIME_WAIT: how long it lasts and what ends it, beside what sock_diag lists at the same time."""
 
-import calendar
 import contextlib
 import select
 import socket
@@ -10,66 +9,18 @@ import sys
 import time
 
 from harness import tap
-from harness.expect import equal
-from harness.namespace import Namespace
-from harness.tap import Failure, case, note
+from harness.expect import equal, expect
+from harness.pair import ADDRESSES, Pair, of, time_of, traced
+from harness.puppet import Puppet
 from harness.tables import Waiting
-from harness.tracer import Tracer
+from harness.tap import Failure, case, note
+from harness.wire import Peer, Tun
 
-ADDRESSES = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 CONNECTIONS = 100 # of each family
 NOMINAL, LONGEST = 60_000_000_000, 65_000_000_000
 # The judge looks at the table this often at least, and the tool may be this late, in ns.
 MISSED_BY = 20_000_000
 REUSE_AFTER = 1.1 # tcp_tw_reuse wants a second to have passed
-
-
-class Pair:
-    """Both ends of a connection over loopback, on ports of choice."""
-
-    def __init__(self, family=socket.AF_INET, client_port=0, server_port=0):
-        address = ADDRESSES[family]
-        with socket.socket(family) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((address, server_port))
-            listener.listen()
-            self.client = socket.socket(family)
-            self.client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if client_port:
-                self.client.bind((address, client_port))
-            self.client.connect(listener.getsockname())
-            self.server = listener.accept()[0]
-        self.client_port = self.client.getsockname()[1]
-        self.server_port = self.server.getsockname()[1]
-
-    def close(self, first, second):
-        """The first then waits in TIME_WAIT."""
-        first.close()
-        second.recv(1)
-        second.close()
-
-    def close_client_first(self):
-        self.close(self.client, self.server)
-        return self
-
-    def close_server_first(self):
-        self.close(self.server, self.client)
-        return self
-
-
-def of(kind, port, families=(4, 6)):
-    return lambda found: found["type"] == kind and found["local"]["port"] == port and \
-        found["family"] in families
-
-
-@contextlib.contextmanager
-def traced(*options):
-    here = Namespace("here")
-    try:
-        with here, Tracer("--netns", here.name, *options) as tracer:
-            yield here, tracer
-    finally:
-        here.remove()
 
 
 def taken_over(tracer, pair, ended_by):
@@ -150,13 +101,6 @@ def check_timer(wait, listed, missing):
     end = start + wait["duration_ns"]
     if not listed - MISSED_BY <= end <= missing + MISSED_BY:
         raise Failure(f"it ended at {end}, but was listed at {listed} and not at {missing}")
-
-
-def time_of(text):
-    """ns since 1970 of an RFC 3339 time with nanoseconds."""
-    seconds, fraction = text.removesuffix("Z").split(".")
-    parsed = time.strptime(seconds, "%Y-%m-%dT%H:%M:%S")
-    return calendar.timegm(parsed) * 1_000_000_000 + int(fraction)
 
 
 if __name__ == "__main__":
