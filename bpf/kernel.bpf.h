@@ -18,6 +18,7 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define TIME_WAIT_SECONDS 60  /* TCP_TIMEWAIT_LEN, include/net/tcp.h */
 #define PF_EXITING 0x00000004 /* include/linux/sched.h */
 #define PF_KTHREAD 0x00200000
 
@@ -163,6 +164,16 @@ static __always_inline bool kernel_sock_flag(const struct sock *sk, __u32 bit)
 	return sk->__sk_common.skc_flags & (1ul << bit);
 }
 
+static __always_inline bool kernel_is_orphan(const struct sock *sk)
+{
+	return kernel_sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD));
+}
+
+static __always_inline bool kernel_fin_seen(const struct sock *sk)
+{
+	return kernel_sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DONE));
+}
+
 static __always_inline __u16 kernel_context(const struct sock *sk)
 {
 	const struct task_struct *task = (const void *)bpf_get_current_task();
@@ -179,9 +190,9 @@ static __always_inline __u16 kernel_context(const struct sock *sk)
 		if (kernel_file_released(sk))
 			context |= CONTEXT_LAST_REF;
 	}
-	if (kernel_sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD)))
+	if (kernel_is_orphan(sk))
 		context |= CONTEXT_ORPHAN;
-	if (kernel_sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DONE)))
+	if (kernel_fin_seen(sk))
 		context |= CONTEXT_FIN_SEEN;
 	if (!sk->sk_socket)
 		context |= CONTEXT_NO_SOCKET;
@@ -189,6 +200,35 @@ static __always_inline __u16 kernel_context(const struct sock *sk)
 	    !sk->sk_lingertime)
 		context |= CONTEXT_LINGER_0;
 	return context;
+}
+
+/* The smoothed one, in ns; 0 if none was measured. */
+static __always_inline __u64 kernel_round_trip(const struct tcp_sock *tcp)
+{
+	return (__u64)(tcp->srtt_us >> 3) * 1000;
+}
+
+/* 3.5 times the retransmission timeout, in jiffies: no mini-socket waits for less. */
+static __always_inline __u32 kernel_two_retransmissions(const struct tcp_sock *tcp)
+{
+	__u32 rto = tcp->inet_conn.icsk_rto;
+
+	return (rto << 2) - (rto >> 1);
+}
+
+/* For how long the mini-socket of an orphan in FIN_WAIT2 is to wait, in jiffies (tcp_fin_time()).
+ * Of more than the length of a TIME_WAIT the socket itself has waited for all but that excess
+ * (tcp_keepalive_timer()). */
+static __always_inline __u32 kernel_fin_wait2_left(const struct sock *sk,
+						   const struct tcp_sock *tcp, __u32 hz)
+{
+	__u32 time = tcp->linger2 ? tcp->linger2
+				  : sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_fin_timeout;
+	__u32 least = kernel_two_retransmissions(tcp), length = TIME_WAIT_SECONDS * hz;
+
+	if (time < least)
+		time = least;
+	return time > length ? time - length : time;
 }
 
 static __always_inline void kernel_task(struct task *task)

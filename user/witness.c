@@ -90,6 +90,9 @@ static void fill_settings(struct witness *witness, const struct features *featur
 	settings->has_cookie = witness->plan.cookie;
 	settings->reset_has_reason = witness->plan.reset_reason;
 	settings->has_destroy = witness->plan.destroy;
+	settings->hz = clock_hz();
+	settings->state_tells_begin = !witness->plan.tw_begin;
+	settings->hold_at_begin = !witness->plan.tw_kill;
 	settings->follow_flows = filter->pid || filter->comm[0] || filter->cgroup || filter->netns;
 }
 

@@ -54,8 +54,13 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct netns_ipv4 {
+	int sysctl_tcp_fin_timeout;
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_ipv4 ipv4;
 };
 
 typedef struct {
@@ -198,6 +203,7 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	__u32 icsk_rto;
 	__u8 icsk_retransmits;
 };
 
@@ -216,6 +222,7 @@ struct tcp_sock {
 	__u64 bytes_retrans;
 	__u32 snd_una;
 	__u32 write_seq;
+	__u32 srtt_us;
 	struct tcp_options_received rx_opt;
 	int linger2;
 };
