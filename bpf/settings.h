@@ -39,6 +39,10 @@ struct settings {
 	__u8 follow_flows;      /* the filter asks for an owner: the socket witness says which
 				   flows are wanted and the packet witness obeys */
 	__u8 has_destroy;       /* tcp_destroy_sock is attached */
+	__u32 hz;               /* jiffies in a second */
+	__u8 state_tells_begin; /* of an orphan's mini-socket: tcp_time_wait() is not attached */
+	__u8 hold_at_begin;     /* inet_twsk_kill() is not attached: it would tell of early ends */
+	__u8 pad[2];
 	struct filter filter;
 };
 

@@ -120,8 +120,9 @@ static void warn_of_loss(struct session *session, enum loss_cause cause)
 				 "--ring-size or a filter",
 		[LOSS_SKIPPED] = "records were lost: the kernel skipped programs of ours; "
 				 "timelines that may have a hole are marked incomplete",
-		[LOSS_FORGOTTEN] = "acknowledgements of FINs were missed: too many connections "
-				   "closed at once; use a filter",
+		[LOSS_FORGOTTEN] =
+			"acknowledgements of FINs, or ends of TIME_WAIT, were missed: too "
+			"many connections closed at once; use a filter",
 		[LOSS_UNREADABLE] = "segments were missed: their headers were where no program "
 				    "can read them",
 	};

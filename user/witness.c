@@ -92,6 +92,9 @@ static void fill_settings(struct witness *witness, const struct features *featur
 	settings->has_cookie = witness->plan.cookie;
 	settings->reset_has_reason = witness->plan.reset_reason;
 	settings->has_destroy = witness->plan.destroy;
+	settings->hz = clock_hz();
+	settings->state_tells_begin = !witness->plan.tw_begin;
+	settings->hold_at_begin = !witness->plan.tw_kill;
 	settings->follow_flows = filter->pid || filter->comm[0] || filter->cgroup || filter->netns;
 }
 
@@ -533,7 +536,8 @@ bool witness_must_look(const struct witness *witness)
 	struct filter filter = witness->settings.filter;
 
 	filter.netns = 0;
-	return witness_can_look(witness) && !memcmp(&filter, &none, sizeof(none));
+	return witness_can_look(witness) && !witness->plan.tw_kill &&
+	       !memcmp(&filter, &none, sizeof(none));
 }
 
 uint32_t witness_home(const struct witness *witness)

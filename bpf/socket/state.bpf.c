@@ -3,9 +3,7 @@
  * sock:inet_sock_set_state: the kernel's own account of a close. Opening states only leave facts
  * behind; closing states are sent.
  */
-#include "emit.bpf.h"
-#include "facts.bpf.h"
-#include "mini_sockets.bpf.h"
+#include "mini_socket.bpf.h"
 
 /* Key: inode of a network namespace; value: unused. Those user space was told of. Writer: here.
  * Deleter: user space, when one is gone. Bound: least recently used goes first. */
@@ -75,35 +73,38 @@ static __always_inline void established(const struct sock *sk)
 	facts_want(&flow);
 }
 
+/* When a new socket began: its connect(), or the SYN that it answers. A child of a listener is born
+ * only at the end of the handshake: the round trip of its SYN and ACK, which the kernel has
+ * measured then (unless it had to send the SYN,ACK again), lies before that. */
+static __always_inline __u64 began(struct sock *sk, const struct socket_facts_value *known)
+{
+	const struct tcp_sock *tcp;
+
+	if (known->role != ROLE_SERVER)
+		return known->born;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	return tcp ? known->born - kernel_round_trip(tcp) : known->born;
+}
+
 /* A new socket that has its addresses from a mini-socket: its connect() took them over, or the SYN
  * that it answers. (A child of a listener knows its peer's port from here on: before 6.13 it does
  * not in SYN_RECV.) */
-static __always_inline void take_over(const struct sock *sk, const struct tcp_sock *tcp)
+static __always_inline void take_over(struct sock *sk, const struct tcp_sock *tcp)
 {
+	struct mini_socket_news news = {.event = TIME_WAIT_TAKEN};
 	const struct socket_facts_value *known;
-	struct time_wait_record *record;
 	__u32 netns = kernel_netns(sk);
 	struct flow flow;
 
 	kernel_flow(&flow, sk, tcp);
-	if (!mini_socket_end(&flow, netns))
+	if (!held_take(&flow, netns))
 		return;
 	known = facts_find((__u64)sk);
 	if (!known)
 		return;
-	record = emit_reserve(RECORD_TIME_WAIT, sizeof(*record));
-	if (!record)
-		return;
-	record->header.netns = netns;
-	record->header.flow = flow;
-	record->socket = 0;
-	record->taken = known->born;
-	record->timeout_ms = 0;
-	record->event = TIME_WAIT_TAKEN;
-	record->substate = 0;
-	record->role = known->role;
-	record->removal = 0;
-	emit_submit(record);
+	news.taken = began(sk, known);
+	news.role = known->role;
+	mini_socket_tell(&flow, netns, &news);
 }
 
 /* A socket never connected that its program gives up, or a handshake's child that a program had
@@ -184,20 +185,23 @@ static __always_inline bool process_passes(const struct sock *sk, const struct f
 	return facts_process_passes(task.pid, task.comm);
 }
 
-static __always_inline void send_state(struct sock *sk, const struct tcp_sock *tcp, int from,
-				       int to, const struct flow *flow,
-				       const struct socket_facts_value *known)
+/* The time of the record, 0 if there was no room for it. */
+static __always_inline __u64 send_state(struct sock *sk, const struct tcp_sock *tcp, int from,
+					int to, const struct flow *flow,
+					const struct socket_facts_value *known, __u16 bucket)
 {
 	struct state_record *record = emit_reserve(RECORD_STATE, sizeof(*record));
+	__u64 time;
 
 	if (!record)
-		return;
+		return 0;
+	time = record->header.time;
 	record->header.netns = kernel_netns(sk);
 	record->header.flow = *flow;
 	record->cgroup = kernel_cgroup_id(sk);
 	record->inode = kernel_inode(sk);
 	record->uid = sk->sk_uid.val;
-	record->context = kernel_context(sk) | (tcp->linger2 < 0 ? CONTEXT_LINGER_2 : 0);
+	record->context = kernel_context(sk) | (tcp->linger2 < 0 ? CONTEXT_LINGER_2 : 0) | bucket;
 	record->error = sk->sk_err;
 	record->from = from;
 	record->to = to;
@@ -206,6 +210,7 @@ static __always_inline void send_state(struct sock *sk, const struct tcp_sock *t
 	fill_facts(record, sk, known);
 	kernel_task(&record->task);
 	emit_submit(record);
+	return time;
 }
 
 /* A socket older than the tracer: no birth; the cookie, if the snapshot gave it one, as identity.
@@ -219,11 +224,28 @@ static __always_inline void adopt(struct socket_facts_value *known, const struct
 		known->id = cookie;
 }
 
+/* Whether this change to CLOSE leaves a mini-socket behind, as far as the socket shows it. */
+static __always_inline bool leaves_mini_socket(const struct sock *sk, int from, int to)
+{
+	return to == STATE_CLOSE && (from == STATE_FIN_WAIT2 || from == STATE_CLOSING) &&
+	       !sk->sk_err;
+}
+
+/* One in FIN_WAIT2 that waits for the FIN without its program. */
+static __always_inline bool is_orphan(const struct sock *sk, const struct tcp_sock *tcp, int from)
+{
+	return from == STATE_FIN_WAIT2 && kernel_is_orphan(sk) && !kernel_fin_seen(sk) &&
+	       tcp->linger2 >= 0;
+}
+
 static __always_inline void closing(struct sock *sk, int from, int to)
 {
 	struct socket_facts_value *known = facts_find((__u64)sk);
 	const struct tcp_sock *tcp;
 	struct flow flow;
+	__u16 bucket = 0;
+	bool leaves;
+	__u64 time;
 
 	if (!is_close(sk, from, to, known))
 		return;
@@ -242,11 +264,28 @@ static __always_inline void closing(struct sock *sk, int from, int to)
 		if (known)
 			adopt(known, sk);
 	}
-	send_state(sk, tcp, from, to, &flow, known);
+	leaves = leaves_mini_socket(sk, from, to);
+	if (leaves && kernel_mini_socket_missing(sk, tcp)) {
+		leaves = false;
+		bucket = CONTEXT_NO_BUCKET;
+	}
+	if (leaves && settings.state_tells_begin && is_orphan(sk, tcp, from))
+		mini_socket_begins(sk, tcp, &flow, kernel_fin_wait2_left(sk, tcp, settings.hz));
+	time = send_state(sk, tcp, from, to, &flow, known, bucket);
 	if (known)
 		known->state = to;
-	if (to == STATE_CLOSE && (from == STATE_FIN_WAIT2 || from == STATE_CLOSING) && !sk->sk_err)
-		mini_socket_begin(&flow, kernel_netns(sk));
+	if (leaves && settings.hold_at_begin)
+		held_note(&flow, kernel_netns(sk), time ? time : bpf_ktime_get_boot_ns());
+}
+
+/* A connect() that came to nothing, after it had sent its SYN or, where it did not get the
+ * addresses (EADDRNOTAVAIL), without. */
+static __always_inline void give_up_opening(struct sock *sk)
+{
+	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+	if (tcp && tcp->write_seq)
+		take_over(sk, tcp);
 }
 
 static __always_inline void handle_state(struct sock *sk, int from, int to)
@@ -271,7 +310,7 @@ static __always_inline void handle_state(struct sock *sk, int from, int to)
 		return;
 	}
 	if (from == STATE_SYN_SENT)
-		take_over(sk, bpf_skc_to_tcp_sock(sk));
+		give_up_opening(sk);
 	closing(sk, from, to);
 	/* Else tcp_destroy_sock forgets: a RST that is sent after this change may need our
 	 * generation. */

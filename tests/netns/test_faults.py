@@ -230,7 +230,8 @@ def not_root():
 @case("part of the kernel's offer missing: it goes without")
 def without_parts():
     for feature in ("socket-cookie", "send-reset", "reset-reason", "receive-reset", "retransmit",
-                    "destroy", "accept-tracepoint", "timer-expire", "xdp", "sock-diag"):
+                    "destroy", "accept-tracepoint", "timer-expire", "fentry", "xdp",
+                    "sock-diag"):
         with namespaces("here") as (here,):
             with Tracer("--netns", here.name, "--without", feature) as tracer:
                 close_one(here)

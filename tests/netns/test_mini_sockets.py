@@ -125,7 +125,7 @@ def never(world):
         gone = wait_of(world.tracer, other.local[1], "fin_wait2")
     world.here.sysctl("net.ipv4.tcp_max_tw_buckets", 4096)
     equal("TCPTimeWaitOverflow", world.here.counter("TcpExtTCPTimeWaitOverflow") - before, 2)
-    expect(told, states=ORPHAN + " CLOSED", kind="four-way")
+    expect(told, states=ORPHAN + " CLOSED", kind="three-way")
     expect(wait, ended_by="never", duration_ns=0, connection=told["connection"])
     expect(gone, ended_by="never", duration_ns=0)
 

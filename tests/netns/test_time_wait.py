@@ -67,9 +67,45 @@ def connect():
         equal("what is left", wait["left_ns"] + wait["duration_ns"], NOMINAL)
 
 
+class Restarted:
+    """One in TIME_WAIT whose peer, the test, sends its FIN again, so that it starts anew."""
+
+    AFTER = 2 # seconds
+
+    def __init__(self, here):
+        self._tun = Tun(here, "tun0", ["10.79.0.1/24"])
+        self._peer = Peer(self._tun, "10.79.0.1", "10.79.0.2")
+        self._puppet = Puppet(here, "puppet")
+
+    def close(self):
+        self._peer.answer(self._puppet)
+        self._puppet.close()
+        self._peer.receive("FIN,ACK")
+        self._peer.send("FIN,ACK")
+        self._peer.receive("ACK")
+        self.port = self._puppet.local[1]
+        self._puppet.stop()
+
+    def restart(self):
+        select.select([], [], [], self.AFTER)
+        self.since = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        self._peer.send("FIN,ACK", seq=(self._peer.seq - 1) % (1 << 32), advance=False)
+        self._peer.receive("ACK")
+        self._tun.close()
+
+    def check(self, wait):
+        expect(wait, ended_by="timer", restarts=1, late_segments=2, timeout_ns=NOMINAL)
+        lasted = time_of(wait["ts"]) + wait["duration_ns"] - self.since
+        if not NOMINAL - MISSED_BY <= lasted < LONGEST:
+            raise Failure(f"it lasted {lasted} ns after it was started again: {wait}")
+
+
 @case("the timer ends it, when sock_diag says so", deadline=120)
 def timer():
     with traced() as (here, tracer):
+        again = Restarted(here)
+        again.close()
+        again.restart()
         ports = {(family, Pair(family).close_client_first().client_port)
                  for family in ADDRESSES for _ in range(CONNECTIONS)}
         gone = {}
@@ -89,6 +125,7 @@ def timer():
             wait = tracer.take(of("time_wait", port, [4 if family == socket.AF_INET else 6]),
                                "TIME_WAIT")
             check_timer(wait, *gone[family, port])
+        again.check(tracer.take(of("time_wait", again.port), "TIME_WAIT"))
         note(f"{len(ports)} ended; the judge looked every {widest / 1e6:.1f} ms at least")
         tracer.stop()
 

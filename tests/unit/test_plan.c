@@ -78,7 +78,9 @@ static void newest_kernel_takes_the_best_of_all(void **state)
 		assert_string_equal(plan.rows[fact].rejected, "");
 	}
 	assert_true(plan.cookie && plan.send_reset && plan.reset_reason && plan.receive_reset);
-	assert_true(plan.retransmit && plan.destroy && plan.accept && plan.timer_expire);
+	assert_true(plan.retransmit && plan.destroy && plan.accept && !plan.timer_expire);
+	assert_true(plan.tw_begin && plan.tw_restart && plan.tw_expire && plan.tw_kill);
+	assert_true(plan.abort);
 	assert_true(plan.snapshot && plan.tcx && plan.packets && !plan.xdp_ingress);
 	assert_true(plan.rows[FACT_STATES].needed);
 	assert_false(plan.rows[FACT_SEGMENTS_IN].needed);
@@ -220,6 +222,7 @@ static void facts_without_their_tracepoint(void **state)
 		{FEATURE_SOCK_DIAG, "module tcp_diag is neither loaded nor loadable"},
 		{FEATURE_DESTROY, "this kernel has no such tracepoint"},
 		{FEATURE_TIMER_EXPIRE, "addresses are hidden"},
+		{FEATURE_FENTRY, "refused"},
 	};
 	struct plan plan = plan_of(bare, PACKETS_TC, false);
 
@@ -233,13 +236,66 @@ static void facts_without_their_tracepoint(void **state)
 	assert_row(&plan, FACT_OWNER_OLDER, "/proc/net/tcp, /proc/*/fd",
 		   "sock-diag: module tcp_diag is neither loaded nor loadable");
 	assert_row(&plan, FACT_MINI_SOCKET_END, "segments only",
-		   "timer-expire: addresses are hidden");
+		   "fentry: refused; timer-expire: addresses are hidden");
+	assert_row(&plan, FACT_MINI_SOCKET_REMOVAL, "the next socket, sock_diag",
+		   "fentry: refused; timer-expire: addresses are hidden");
+	assert_row(&plan, FACT_MINI_SOCKET_RESTART, "FIN segments only", "fentry: refused");
 	assert_false(plan.send_reset || plan.receive_reset || plan.accept || plan.snapshot ||
 		     plan.destroy || plan.timer_expire);
 
 	plan = plan_of(bare, PACKETS_NONE, true);
 	assert_null(plan.rows[FACT_RESET_SENT].mechanism);
 	assert_null(plan.rows[FACT_MINI_SOCKET_END].mechanism);
+	assert_null(plan.rows[FACT_MINI_SOCKET_RESTART].mechanism);
+}
+
+static void mini_sockets_without_fentry(void **state)
+{
+	static const struct absent no_fentry[ABSENT_MAX] = {
+		{FEATURE_FENTRY, "refused: Operation not permitted"},
+		{FEATURE_TW_BEGIN, "needs fentry"},
+		{FEATURE_TW_RESTART, "needs fentry"},
+		{FEATURE_TW_EXPIRE, "needs fentry"},
+		{FEATURE_TW_KILL, "needs fentry"},
+		{FEATURE_ABORT, "needs fentry"},
+	};
+	static const char why[] = "fentry: refused: Operation not permitted";
+	struct plan plan = plan_of(no_fentry, PACKETS_TC, false);
+
+	(void)state;
+	assert_row(&plan, FACT_MINI_SOCKET_START, "sock:inet_sock_set_state", why);
+	assert_row(&plan, FACT_MINI_SOCKET_RESTART, "FIN segments only", why);
+	assert_row(&plan, FACT_MINI_SOCKET_END, "timer:timer_expire_entry", why);
+	assert_row(&plan, FACT_MINI_SOCKET_REMOVAL, "the next socket, sock_diag", why);
+	assert_true(plan.timer_expire);
+	assert_false(plan.tw_begin || plan.tw_restart || plan.tw_expire || plan.tw_kill ||
+		     plan.abort);
+}
+
+static void mini_sockets_where_a_function_is_another(void **state)
+{
+	static const struct absent no_handler[ABSENT_MAX] = {
+		{FEATURE_TW_EXPIRE, "this kernel's tw_timer_handler is another or not there"},
+		{FEATURE_ABORT, "this kernel's tcp_abort is another or not there"},
+	};
+	static const struct absent no_end[ABSENT_MAX] = {
+		{FEATURE_TW_EXPIRE, "not there"},
+		{FEATURE_TIMER_EXPIRE, "addresses are hidden"},
+	};
+	struct plan plan = plan_of(no_handler, PACKETS_TC, false);
+
+	(void)state;
+	assert_row(&plan, FACT_MINI_SOCKET_END, "timer:timer_expire_entry",
+		   "tw-expire: this kernel's tw_timer_handler is another or not there");
+	assert_row(&plan, FACT_MINI_SOCKET_REMOVAL, "fentry:inet_twsk_kill", "");
+	assert_true(plan.timer_expire && plan.tw_kill && plan.tw_begin);
+	assert_false(plan.tw_expire || plan.abort);
+
+	/* Then every end would look like an early one. */
+	plan = plan_of(no_end, PACKETS_TC, false);
+	assert_row(&plan, FACT_MINI_SOCKET_REMOVAL, "the next socket, sock_diag",
+		   "tw-expire: not there; timer-expire: addresses are hidden");
+	assert_false(plan.tw_kill || plan.abort || plan.timer_expire);
 }
 
 static void explain_is_a_table(void **state)
@@ -260,7 +316,10 @@ static void explain_is_a_table(void **state)
 		"end of a socket               tcp:tcp_destroy_sock\n"
 		"memory of sockets             map of a fixed size                   map-grows: "
 		"needs Linux 6.1\n"
-		"end of TIME_WAIT, of orphans  timer:timer_expire_entry\n"
+		"start of a mini-socket        fentry:tcp_time_wait\n"
+		"restart of TIME_WAIT          fentry:__inet_twsk_schedule\n"
+		"end of TIME_WAIT, of orphans  fentry:tw_timer_handler\n"
+		"early end of TIME_WAIT        fentry:inet_twsk_kill\n"
 		"segments received             clsact ingress                        tcx: needs "
 		"Linux "
 		"6.6\n"
@@ -308,6 +367,8 @@ int main(void)
 		cmocka_unit_test(segments_asked_for_are_refused),
 		cmocka_unit_test(without_the_needed_it_refuses),
 		cmocka_unit_test(facts_without_their_tracepoint),
+		cmocka_unit_test(mini_sockets_without_fentry),
+		cmocka_unit_test(mini_sockets_where_a_function_is_another),
 		cmocka_unit_test(explain_is_a_table),
 		cmocka_unit_test(features_have_names),
 	};

@@ -18,6 +18,14 @@ uint64_t clock_boot(void)
 	return (uint64_t)clock_read(CLOCK_BOOTTIME);
 }
 
+uint32_t clock_hz(void)
+{
+	struct timespec tick = {.tv_nsec = 4000000};
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	return (uint32_t)((1000000000 + tick.tv_nsec / 2) / tick.tv_nsec);
+}
+
 /* The two clocks cannot be read at one instant: of several brackets boot, wall, boot the tightest
  * has the smallest error, at most half its width. */
 int64_t clock_wall_offset(void)

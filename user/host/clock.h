@@ -15,4 +15,7 @@ uint64_t clock_boot(void);
  * set or slewed, never with suspend. */
 int64_t clock_wall_offset(void);
 
+/* How often in a second the kernel's coarse time moves on: its jiffies (CONFIG_HZ). */
+uint32_t clock_hz(void);
+
 #endif

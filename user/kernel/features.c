@@ -2,7 +2,6 @@
 #include "kernel/features.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -16,6 +15,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "kernel/kallsyms.h"
+#include "kernel/kernel_types.h"
 #include "kernel/snapshot.h"
 #include "kernel/tracefs.h"
 
@@ -31,42 +32,10 @@
 	INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, value),                                 \
 		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
-/* What is looked up in the kernel's types, all in one pass. */
-enum wanted_type {
-	WANTED_STATE,
-	WANTED_SEND_RESET,
-	WANTED_RECEIVE_RESET,
-	WANTED_RETRANSMIT,
-	WANTED_DESTROY,
-	WANTED_TIMER_EXPIRE,
-	WANTED_XDP_LINK,
-	WANTED_CLSACT,
-	WANTED_CLS_BPF,
-	WANTED_MEM_ALLOC,
-	WANTED_TYPES,
-};
-
-static const struct {
-	const char *name;
-	unsigned int kind;
-} wanted_types[WANTED_TYPES] = {
-	[WANTED_STATE] = {"btf_trace_inet_sock_set_state", BTF_KIND_TYPEDEF},
-	[WANTED_SEND_RESET] = {"btf_trace_tcp_send_reset", BTF_KIND_TYPEDEF},
-	[WANTED_RECEIVE_RESET] = {"btf_trace_tcp_receive_reset", BTF_KIND_TYPEDEF},
-	[WANTED_RETRANSMIT] = {"btf_trace_tcp_retransmit_skb", BTF_KIND_TYPEDEF},
-	[WANTED_DESTROY] = {"btf_trace_tcp_destroy_sock", BTF_KIND_TYPEDEF},
-	[WANTED_TIMER_EXPIRE] = {"btf_trace_timer_expire_entry", BTF_KIND_TYPEDEF},
-	[WANTED_XDP_LINK] = {"bpf_xdp_link", BTF_KIND_STRUCT},
-	[WANTED_CLSACT] = {"clsact_sched_data", BTF_KIND_STRUCT},
-	[WANTED_CLS_BPF] = {"cls_bpf_prog", BTF_KIND_STRUCT},
-	[WANTED_MEM_ALLOC] = {"bpf_mem_alloc", BTF_KIND_STRUCT},
-};
-
 struct detection {
 	struct features *features;
-	struct btf *btf;
-	uint32_t ids[WANTED_TYPES]; /* 0: the kernel has no such type */
-	char *reason;               /* of the feature being asked for */
+	struct kernel_types types;
+	char *reason; /* of the feature being asked for */
 };
 
 static bool missing(struct detection *detection, const char *format, ...)
@@ -137,36 +106,14 @@ static bool probe_root(struct detection *detection)
 	return true;
 }
 
-static void find_wanted_types(struct detection *detection)
-{
-	uint32_t count = btf__type_cnt(detection->btf);
-
-	for (uint32_t id = 1; id < count; id++) {
-		const struct btf_type *type = btf__type_by_id(detection->btf, id);
-		unsigned int kind = btf_kind(type);
-
-		if (kind != BTF_KIND_TYPEDEF && kind != BTF_KIND_STRUCT)
-			continue;
-		const char *name = btf__name_by_offset(detection->btf, type->name_off);
-
-		for (int i = 0; i < WANTED_TYPES; i++)
-			if (kind == wanted_types[i].kind && strcmp(name, wanted_types[i].name) == 0)
-				detection->ids[i] = id;
-	}
-}
-
 static bool probe_btf(struct detection *detection)
 {
-	detection->btf = btf__load_vmlinux_btf();
-	if (!detection->btf) {
-		if (errno == ENOENT || errno == ESRCH)
-			return missing(detection,
-				       "no /sys/kernel/btf/vmlinux: the kernel was built "
-				       "without CONFIG_DEBUG_INFO_BTF");
-		return missing(detection, "cannot read the kernel's BTF: %s", strerror(errno));
-	}
-	find_wanted_types(detection);
-	return true;
+	int error = kernel_types_read(&detection->types);
+
+	if (error == -ENOENT || error == -ESRCH)
+		return missing(detection, "no /sys/kernel/btf/vmlinux: the kernel was built "
+					  "without CONFIG_DEBUG_INFO_BTF");
+	return !error || missing(detection, "cannot read the kernel's BTF: %s", strerror(-error));
 }
 
 static bool probe_ringbuf(struct detection *detection)
@@ -183,34 +130,35 @@ static bool probe_ringbuf(struct detection *detection)
 	return true;
 }
 
-static bool has_type(struct detection *detection, enum wanted_type type)
+static bool has_type(struct detection *detection, enum kernel_type type)
 {
-	return detection->ids[type] || missing(detection, "this kernel has no such tracepoint");
+	return detection->types.ids[type] ||
+	       missing(detection, "this kernel has no such tracepoint");
 }
 
 static bool probe_state(struct detection *detection)
 {
-	return has_type(detection, WANTED_STATE);
+	return has_type(detection, TYPE_STATE);
 }
 
 static bool probe_send_reset(struct detection *detection)
 {
-	return has_type(detection, WANTED_SEND_RESET);
+	return has_type(detection, TYPE_SEND_RESET);
 }
 
 static bool probe_receive_reset(struct detection *detection)
 {
-	return has_type(detection, WANTED_RECEIVE_RESET);
+	return has_type(detection, TYPE_RECEIVE_RESET);
 }
 
 static bool probe_retransmit(struct detection *detection)
 {
-	return has_type(detection, WANTED_RETRANSMIT);
+	return has_type(detection, TYPE_RETRANSMIT);
 }
 
 static bool probe_destroy(struct detection *detection)
 {
-	return has_type(detection, WANTED_DESTROY);
+	return has_type(detection, TYPE_DESTROY);
 }
 
 static bool probe_cookie(struct detection *detection)
@@ -222,7 +170,7 @@ static bool probe_cookie(struct detection *detection)
 		INSN_RETURN(0),
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_RAW_TP,
-		    .attach_btf_id = detection->ids[WANTED_STATE]);
+		    .attach_btf_id = detection->types.ids[TYPE_STATE]);
 	int program = program_load(BPF_PROG_TYPE_TRACING, insns, sizeof(insns) / sizeof(insns[0]),
 				   &options);
 
@@ -234,17 +182,10 @@ static bool probe_cookie(struct detection *detection)
 	return true;
 }
 
-/* typedef void (*btf_trace_tcp_send_reset)(void *data, sk, skb, reason) */
 static bool probe_reset_reason(struct detection *detection)
 {
-	const struct btf_type *type =
-		btf__type_by_id(detection->btf, detection->ids[WANTED_SEND_RESET]);
-
-	for (int depth = 0; depth < 2 && type; depth++)
-		type = btf__type_by_id(detection->btf, type->type);
-	if (!type || !btf_is_func_proto(type) || btf_vlen(type) < 4)
-		return missing(detection, "needs Linux 6.10");
-	return true;
+	return detection->types.arguments[TYPE_SEND_RESET] >= 3 ||
+	       missing(detection, "needs Linux 6.10");
 }
 
 static bool probe_accept(struct detection *detection)
@@ -259,51 +200,13 @@ static bool probe_accept(struct detection *detection)
 	return true;
 }
 
-/* The address of a function, 0 if hidden; negative errno in *error. Stops where it is found: the
- * whole list costs the kernel some 50 ms. */
-static uint64_t symbol_address(const char *line_end, int *error)
-{
-	char text[1 << 14];
-	size_t kept = 0;
-	uint64_t address = 0;
-	int file = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
-
-	*error = file < 0 ? -errno : -ENOENT;
-	while (file >= 0) {
-		ssize_t count = read(file, text + kept, sizeof(text) - 1 - kept);
-		char *hit, *line;
-
-		if (count <= 0)
-			break;
-		text[kept + (size_t)count] = '\0';
-		hit = strstr(text, line_end);
-		if (hit) {
-			for (line = hit; line > text && line[-1] != '\n';)
-				line--;
-			address = strtoull(line, NULL, 16);
-			*error = 0;
-			break;
-		}
-		/* A line may be cut: what follows the last newline stays for the next round. */
-		line = strrchr(text, '\n');
-		line = line ? line : text;
-		kept = strlen(line);
-		if (kept == sizeof(text) - 1)
-			kept = 0;
-		memmove(text, line, kept);
-	}
-	if (file >= 0)
-		close(file);
-	return address;
-}
-
 static bool probe_timer_expire(struct detection *detection)
 {
 	int error;
 
-	if (!has_type(detection, WANTED_TIMER_EXPIRE))
+	if (!has_type(detection, TYPE_TIMER_EXPIRE))
 		return false;
-	detection->features->tw_timer_handler = symbol_address(" tw_timer_handler\n", &error);
+	detection->features->tw_timer_handler = kallsyms_find("tw_timer_handler", &error);
 	if (error)
 		return missing(detection, "no tw_timer_handler in /proc/kallsyms: %s",
 			       strerror(-error));
@@ -312,6 +215,60 @@ static bool probe_timer_expire(struct detection *detection)
 			       "/proc/kallsyms hides addresses (kernel.kptr_restrict or no "
 			       "CAP_SYSLOG)");
 	return true;
+}
+
+/* The kernel may know how, and have the function, and still refuse (no trampolines on this
+ * architecture, or a lock on the kernel's text): so one is attached, which does nothing. */
+static bool probe_fentry(struct detection *detection)
+{
+	const struct bpf_insn insns[] = {INSN_RETURN(0)};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FENTRY,
+		    .attach_btf_id = detection->types.ids[TYPE_TCP_TIME_WAIT]);
+	int program, link;
+
+	if (!options.attach_btf_id)
+		return missing(detection, "this kernel has no function tcp_time_wait");
+	program = program_load(BPF_PROG_TYPE_TRACING, insns, 2, &options);
+	if (program < 0)
+		return missing(detection, "refused: %s", strerror(-program));
+	link = bpf_raw_tracepoint_open(NULL, program);
+	close(program);
+	if (link < 0)
+		return missing(detection, "refused: %s", strerror(-link));
+	close(link);
+	return true;
+}
+
+static bool has_function(struct detection *detection, enum kernel_type type)
+{
+	return kernel_types_has_function(&detection->types, type) ||
+	       missing(detection, "this kernel's %s is another or not there",
+		       kernel_type_name(type));
+}
+
+static bool probe_tw_begin(struct detection *detection)
+{
+	return has_function(detection, TYPE_TCP_TIME_WAIT);
+}
+
+static bool probe_tw_restart(struct detection *detection)
+{
+	return has_function(detection, TYPE_TWSK_SCHEDULE);
+}
+
+static bool probe_tw_expire(struct detection *detection)
+{
+	return has_function(detection, TYPE_TW_TIMER_HANDLER);
+}
+
+static bool probe_tw_kill(struct detection *detection)
+{
+	return has_function(detection, TYPE_TWSK_KILL);
+}
+
+static bool probe_abort(struct detection *detection)
+{
+	return has_function(detection, TYPE_TCP_ABORT);
 }
 
 #define ATTACH_TCX_INGRESS 46 /* BPF_TCX_INGRESS, not in libbpf 1.1 */
@@ -382,8 +339,8 @@ static bool probe_clsact(struct detection *detection)
 	if (program < 0)
 		return missing(detection, "cannot load a tc program: %s", strerror(-program));
 	close(program);
-	return (detection->ids[WANTED_CLSACT] || module_obtainable(detection, "sch_ingress")) &&
-	       (detection->ids[WANTED_CLS_BPF] || module_obtainable(detection, "cls_bpf"));
+	return (detection->types.ids[TYPE_CLSACT] || module_obtainable(detection, "sch_ingress")) &&
+	       (detection->types.ids[TYPE_CLS_BPF] || module_obtainable(detection, "cls_bpf"));
 }
 
 static bool probe_xdp(struct detection *detection)
@@ -393,7 +350,7 @@ static bool probe_xdp(struct detection *detection)
 	if (program < 0)
 		return missing(detection, "cannot load an XDP program: %s", strerror(-program));
 	close(program);
-	return detection->ids[WANTED_XDP_LINK] || missing(detection, "needs Linux 5.9");
+	return detection->types.ids[TYPE_XDP_LINK] || missing(detection, "needs Linux 5.9");
 }
 
 static bool probe_sock_diag(struct detection *detection)
@@ -409,7 +366,7 @@ static bool probe_sock_diag(struct detection *detection)
  * tracepoint program uses such a map. Loading one to find out would do just that. */
 static bool probe_map_grows(struct detection *detection)
 {
-	return detection->ids[WANTED_MEM_ALLOC] || missing(detection, "needs Linux 6.1");
+	return detection->types.ids[TYPE_MEM_ALLOC] || missing(detection, "needs Linux 6.1");
 }
 
 #define NEEDS(name) (UINT64_C(1) << FEATURE_##name)
@@ -442,6 +399,16 @@ static const struct {
 	[FEATURE_TIMER_EXPIRE] = {"timer-expire",
 				  "raw tracepoint timer:timer_expire_entry, tw_timer_handler known",
 				  NEEDS(ROOT) | NEEDS(BTF), probe_timer_expire},
+	[FEATURE_FENTRY] = {"fentry", "programs at the entry of the kernel's functions",
+			    NEEDS(ROOT) | NEEDS(BTF), probe_fentry},
+	[FEATURE_TW_BEGIN] = {"tw-begin", "function tcp_time_wait()", NEEDS(FENTRY),
+			      probe_tw_begin},
+	[FEATURE_TW_RESTART] = {"tw-restart", "function __inet_twsk_schedule()", NEEDS(FENTRY),
+				probe_tw_restart},
+	[FEATURE_TW_EXPIRE] = {"tw-expire", "function tw_timer_handler()", NEEDS(FENTRY),
+			       probe_tw_expire},
+	[FEATURE_TW_KILL] = {"tw-kill", "function inet_twsk_kill()", NEEDS(FENTRY), probe_tw_kill},
+	[FEATURE_ABORT] = {"abort", "function tcp_abort()", NEEDS(FENTRY), probe_abort},
 	[FEATURE_TCX] = {"tcx", "tc programs attached by BPF link", NEEDS(ROOT), probe_tcx},
 	[FEATURE_CLSACT] = {"clsact", "tc programs attached as cls_bpf filters", NEEDS(ROOT),
 			    probe_clsact},
@@ -505,5 +472,4 @@ void features_detect(struct features *features, uint64_t without)
 			features->has[feature] = needs_are_met(&detection, table[feature].needs) &&
 						 table[feature].probe(&detection);
 	}
-	btf__free(detection.btf);
 }

@@ -22,6 +22,12 @@ enum feature {
 	FEATURE_DESTROY,           /* tcp:tcp_destroy_sock */
 	FEATURE_ACCEPT_TRACEPOINT, /* syscalls:sys_exit_accept4 */
 	FEATURE_TIMER_EXPIRE, /* timer:timer_expire_entry and the address of tw_timer_handler */
+	FEATURE_FENTRY,       /* programs at the entry of functions */
+	FEATURE_TW_BEGIN,     /* ... of tcp_time_wait() */
+	FEATURE_TW_RESTART,   /* ... of __inet_twsk_schedule() */
+	FEATURE_TW_EXPIRE,    /* ... of tw_timer_handler() */
+	FEATURE_TW_KILL,      /* ... of inet_twsk_kill() */
+	FEATURE_ABORT,        /* ... of tcp_abort() */
 	FEATURE_TCX,          /* BPF links on tc, 6.6 */
 	FEATURE_CLSACT,       /* sch_clsact with cls_bpf */
 	FEATURE_XDP,          /* XDP by BPF link, 5.9 */

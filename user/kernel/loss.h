@@ -13,7 +13,8 @@
 enum loss_cause {
 	LOSS_NO_ROOM,    /* the ring was full */
 	LOSS_SKIPPED,    /* the kernel did not run the program (recursion_misses, 5.12) */
-	LOSS_FORGOTTEN,  /* too many FINs waited for their acknowledgement */
+	LOSS_FORGOTTEN,  /* too many FINs waited for their acknowledgement, or sockets in
+			    TIME_WAIT */
 	LOSS_UNREADABLE, /* headers in a part of the packet that programs cannot reach */
 	LOSS_CAUSES,
 };

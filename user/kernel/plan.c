@@ -97,9 +97,44 @@ static void plan_resets(struct planner *planner)
 	plan->retransmit =
 		try(planner, FACT_RETRANSMIT, FEATURE_RETRANSMIT, "tcp:tcp_retransmit_skb");
 	otherwise(planner, FACT_RETRANSMIT, plan->packets ? "FIN segments only" : NULL);
+}
+
+/* One function of several: where programs cannot be attached to any, that is the reason. */
+static bool try_fentry(struct planner *planner, enum plan_fact fact, enum feature feature,
+		       const char *mechanism)
+{
+	bool any = planner->features->has[FEATURE_FENTRY];
+
+	return try(planner, fact, any ? feature : FEATURE_FENTRY, mechanism);
+}
+
+static void plan_mini_sockets(struct planner *planner)
+{
+	const struct features *features = planner->features;
+	struct plan *plan = &planner->plan;
+	const char *wire = plan->packets ? "segments only" : NULL;
+
+	plan->tw_begin = try_fentry(planner, FACT_MINI_SOCKET_START, FEATURE_TW_BEGIN,
+				    "fentry:tcp_time_wait");
+	otherwise(planner, FACT_MINI_SOCKET_START, "sock:inet_sock_set_state");
+	plan->tw_restart = try_fentry(planner, FACT_MINI_SOCKET_RESTART, FEATURE_TW_RESTART,
+				      "fentry:__inet_twsk_schedule");
+	otherwise(planner, FACT_MINI_SOCKET_RESTART, plan->packets ? "FIN segments only" : NULL);
+	plan->tw_expire = try_fentry(planner, FACT_MINI_SOCKET_END, FEATURE_TW_EXPIRE,
+				     "fentry:tw_timer_handler");
 	plan->timer_expire = try(planner, FACT_MINI_SOCKET_END, FEATURE_TIMER_EXPIRE,
 				 "timer:timer_expire_entry");
-	otherwise(planner, FACT_MINI_SOCKET_END, plan->packets ? "segments only" : NULL);
+	otherwise(planner, FACT_MINI_SOCKET_END, wire);
+	/* Who cannot tell that the timer ended one cannot tell that something else did. */
+	if (plan->tw_expire || plan->timer_expire)
+		plan->tw_kill = try_fentry(planner, FACT_MINI_SOCKET_REMOVAL, FEATURE_TW_KILL,
+					   "fentry:inet_twsk_kill");
+	else
+		memcpy(plan->rows[FACT_MINI_SOCKET_REMOVAL].rejected,
+		       plan->rows[FACT_MINI_SOCKET_END].rejected,
+		       sizeof(plan->rows[FACT_MINI_SOCKET_END].rejected));
+	plan->abort = plan->tw_kill && features->has[FEATURE_ABORT];
+	otherwise(planner, FACT_MINI_SOCKET_REMOVAL, "the next socket, sock_diag");
 }
 
 static bool plan_tc(struct planner *planner, enum plan_fact fact, const char *tcx,
@@ -200,6 +235,7 @@ struct plan plan_make(const struct features *features, const struct plan_request
 	plan_owners(&planner);
 	plan_packets(&planner, request);
 	plan_resets(&planner);
+	plan_mini_sockets(&planner);
 	if (!plan_refuse(&planner))
 		plan_refuse_packets(&planner, request);
 	return planner.plan;
@@ -218,6 +254,9 @@ const char *plan_fact_name(enum plan_fact fact)
 		[FACT_RETRANSMIT] = "FIN sent again",
 		[FACT_CLEANUP] = "end of a socket",
 		[FACT_MEMORY] = "memory of sockets",
+		[FACT_MINI_SOCKET_START] = "start of a mini-socket",
+		[FACT_MINI_SOCKET_RESTART] = "restart of TIME_WAIT",
+		[FACT_MINI_SOCKET_REMOVAL] = "early end of TIME_WAIT",
 		[FACT_MINI_SOCKET_END] = "end of TIME_WAIT, of orphans",
 		[FACT_SEGMENTS_IN] = "segments received",
 		[FACT_SEGMENTS_OUT] = "segments sent",

@@ -31,9 +31,13 @@ enum plan_fact {
 	FACT_RESET_SENT,
 	FACT_RESET_RECEIVED,
 	FACT_RETRANSMIT,
-	FACT_CLEANUP,         /* owner facts of sockets that vanish without a state change */
-	FACT_MEMORY,          /* where those facts are kept */
-	FACT_MINI_SOCKET_END, /* how TIME_WAIT and an orphaned FIN_WAIT2 end */
+	FACT_CLEANUP, /* owner facts of sockets that vanish without a state change */
+	FACT_MEMORY,  /* where those facts are kept */
+	/* TIME_WAIT and an orphaned FIN_WAIT2: */
+	FACT_MINI_SOCKET_START,
+	FACT_MINI_SOCKET_RESTART, /* its timer is set anew */
+	FACT_MINI_SOCKET_END,     /* its time is up */
+	FACT_MINI_SOCKET_REMOVAL, /* something ended it before */
 	FACT_SEGMENTS_IN,
 	FACT_SEGMENTS_OUT,
 	PLAN_FACTS,
@@ -50,6 +54,7 @@ struct plan {
 	/* What the session acts on. */
 	bool cookie, send_reset, reset_reason, receive_reset, retransmit, destroy, accept,
 		timer_expire;
+	bool tw_begin, tw_restart, tw_expire, tw_kill, abort; /* by fentry */
 	bool map_grows;
 	bool snapshot; /* by sock_diag, else from /proc/net/tcp: then without cookies */
 	bool tcx;      /* else clsact */

@@ -10,13 +10,28 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "host/clock.h"
 #include "kernel/counters.h"
 #include "kernel/tracefs.h"
+#include "socket/held.h"
+
 #include "socket.skel.h"
+
+/* Programs at the entry of functions, in the order in which they are attached: an end is taken for
+ * an early one unless something tells that it is not. */
+enum entry {
+	ENTRY_EXPIRE,
+	ENTRY_ABORT,
+	ENTRY_KILL,
+	ENTRY_RESTART,
+	ENTRY_BEGIN,
+	ENTRIES,
+};
 
 struct socket_probe {
 	struct socket *skeleton;
 	struct bpf_link *accept_links[2];
+	struct bpf_link *entry_links[ENTRIES];
 	counters *lost; /* by enum record_kind */
 };
 
@@ -27,6 +42,33 @@ static void say(struct buffer *why, const char *what, int error)
 	buffer_add_string(why, what);
 	buffer_add_string(why, ": ");
 	buffer_add_string(why, strerror(error < 0 ? -error : error));
+}
+
+static struct bpf_program *entry_program(const struct socket *skeleton, enum entry entry)
+{
+	struct bpf_program *const programs[ENTRIES] = {
+		[ENTRY_EXPIRE] = skeleton->progs.mini_socket_expires,
+		[ENTRY_ABORT] = skeleton->progs.socket_aborted,
+		[ENTRY_KILL] = skeleton->progs.mini_socket_ends,
+		[ENTRY_RESTART] = skeleton->progs.mini_socket_restarts,
+		[ENTRY_BEGIN] = skeleton->progs.mini_socket_starts,
+	};
+
+	return programs[entry];
+}
+
+static void choose_entries(struct socket *skeleton, const struct plan *plan)
+{
+	const bool chosen[ENTRIES] = {
+		[ENTRY_EXPIRE] = plan->tw_expire, [ENTRY_ABORT] = plan->abort,
+		[ENTRY_KILL] = plan->tw_kill,     [ENTRY_RESTART] = plan->tw_restart,
+		[ENTRY_BEGIN] = plan->tw_begin,
+	};
+
+	for (enum entry entry = 0; entry < ENTRIES; entry++) {
+		bpf_program__set_autoload(entry_program(skeleton, entry), chosen[entry]);
+		bpf_program__set_autoattach(entry_program(skeleton, entry), false);
+	}
 }
 
 /* accept() programs attach to events of tracefs, which need not be mounted: by hand, below. */
@@ -41,6 +83,7 @@ static void choose_programs(struct socket *skeleton, const struct plan *plan)
 	bpf_program__set_autoload(skeleton->progs.reset_received, plan->receive_reset);
 	bpf_program__set_autoload(skeleton->progs.retransmitted, plan->retransmit);
 	bpf_program__set_autoload(skeleton->progs.timer_expired, plan->timer_expire);
+	choose_entries(skeleton, plan);
 }
 
 /* Sockets that a map of a fixed size has room for: 18 MB. */
@@ -96,6 +139,10 @@ out:
 
 void socket_probe_detach(struct socket_probe *probe)
 {
+	for (int entry = ENTRIES - 1; entry >= 0; entry--) {
+		bpf_link__destroy(probe->entry_links[entry]);
+		probe->entry_links[entry] = NULL;
+	}
 	for (int i = 0; i < 2; i++) {
 		bpf_link__destroy(probe->accept_links[i]);
 		probe->accept_links[i] = NULL;
@@ -158,6 +205,23 @@ static void attach_accept(struct socket_probe *probe, struct buffer *why)
 	}
 }
 
+/* The kernel let one be attached when it was asked what it can do. */
+static int attach_entries(struct socket_probe *probe, struct buffer *why)
+{
+	for (enum entry entry = 0; entry < ENTRIES; entry++) {
+		const struct bpf_program *program = entry_program(probe->skeleton, entry);
+
+		if (!bpf_program__autoload(program))
+			continue;
+		probe->entry_links[entry] = bpf_program__attach(program);
+		if (probe->entry_links[entry])
+			continue;
+		say(why, bpf_program__section_name(program), errno);
+		return -errno;
+	}
+	return 0;
+}
+
 int socket_probe_attach(struct socket_probe *probe, const struct plan *plan, struct buffer *why)
 {
 	int error = socket__attach(probe->skeleton);
@@ -166,9 +230,10 @@ int socket_probe_attach(struct socket_probe *probe, const struct plan *plan, str
 		say(why, "the socket programs cannot be attached", error);
 		return error;
 	}
-	if (plan->accept)
+	error = attach_entries(probe, why);
+	if (!error && plan->accept)
 		attach_accept(probe, why);
-	return 0;
+	return error;
 }
 
 struct shared_maps socket_probe_maps(const struct socket_probe *probe)
@@ -183,17 +248,6 @@ struct shared_maps socket_probe_maps(const struct socket_probe *probe)
 void socket_probe_forget_namespace(const struct socket_probe *probe, uint32_t netns)
 {
 	bpf_map_delete_elem(bpf_map__fd(probe->skeleton->maps.known_namespaces), &netns);
-}
-
-void socket_probe_expect_taking(struct socket_probe *probe, const struct flow *flow, uint32_t netns)
-{
-	struct {
-		struct flow flow;
-		uint32_t netns;
-	} key = {*flow, netns};
-	uint8_t value = 1;
-
-	bpf_map_update_elem(bpf_map__fd(probe->skeleton->maps.mini_sockets), &key, &value, BPF_ANY);
 }
 
 /* How often the kernel did not run a program that was called for; not known before 5.12. */
@@ -225,6 +279,26 @@ static uint64_t changes_skipped(const struct socket_probe *probe)
 	return least;
 }
 
+/* Of TIME_WAIT: what no program was run for, for each of those that were loaded. */
+static uint64_t mini_sockets_skipped(const struct socket_probe *probe)
+{
+	uint64_t sum = skipped(probe->skeleton->progs.timer_expired);
+
+	for (enum entry entry = 0; entry < ENTRIES; entry++)
+		sum += skipped(entry_program(probe->skeleton, entry));
+	return sum;
+}
+
+void socket_probe_expect_taking(struct socket_probe *probe, const struct flow *flow, uint32_t netns)
+{
+	struct socket__bss *bss = probe->skeleton->bss;
+	uint64_t hash = held_hash(flow, netns);
+
+	if (probe->skeleton->rodata->settings.hold_at_begin &&
+	    held_add(&bss->held[held_index(hash)], hash, clock_boot()))
+		__sync_fetch_and_add(&bss->held_forgotten, 1);
+}
+
 void socket_probe_lost(const struct socket_probe *probe, struct loss *loss)
 {
 	for (uint32_t kind = 0; kind < RECORD_KINDS; kind++)
@@ -232,4 +306,7 @@ void socket_probe_lost(const struct socket_probe *probe, struct loss *loss)
 	loss->records[LOSS_SKIPPED][RECORD_STATE] = changes_skipped(probe);
 	loss->records[LOSS_SKIPPED][RECORD_RESET] = skipped(probe->skeleton->progs.reset_sent) +
 						    skipped(probe->skeleton->progs.reset_received);
+	loss->records[LOSS_SKIPPED][RECORD_TIME_WAIT] = mini_sockets_skipped(probe);
+	loss->records[LOSS_FORGOTTEN][RECORD_TIME_WAIT] =
+		*(const volatile __u64 *)&probe->skeleton->bss->held_forgotten;
 }

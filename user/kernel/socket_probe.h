@@ -40,12 +40,13 @@ struct shared_maps socket_probe_maps(const struct socket_probe *probe);
 /* The first socket in this namespace is to be told again (RECORD_NAMESPACE). */
 void socket_probe_forget_namespace(const struct socket_probe *probe, uint32_t netns);
 
-/* A mini-socket that existed before: a new socket that takes its addresses is to be told of. */
+/* There is a mini-socket from before: the new socket that takes these addresses is to be told of.
+ */
 void socket_probe_expect_taking(struct socket_probe *probe, const struct flow *flow,
 				uint32_t netns);
 
-/* Records of both witnesses that the ring had no room for, and changes and resets of sockets for
- * which the kernel ran no program. */
+/* Records of both witnesses that the ring had no room for; changes and resets of sockets, and ends
+ * of mini-sockets, for which the kernel ran no program; mini-sockets forgotten for others. */
 void socket_probe_lost(const struct socket_probe *probe, struct loss *loss);
 
 #endif
