@@ -62,6 +62,7 @@ struct correlator *correlator_new(const struct correlator_settings *settings,
 	}
 	correlator->waiting.room = settings->time_waits;
 	correlator->waiting.stats = &correlator->stats;
+	correlator->waiting.wire = settings->wire;
 	correlator->waiting.limit = settings->time_wait_limit;
 	correlator->waiting.listener = (struct waiting_listener){
 		.ended = listener->time_wait,

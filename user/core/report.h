@@ -161,6 +161,7 @@ struct time_wait_report {
 	uint8_t substate;    /* enum tcp_state: TIME_WAIT or FIN_WAIT2 */
 	bool started_late;   /* older than the tracer, by how much is not known */
 	bool start_inferred; /* from the time that was left to it when the tracer started */
+	bool wire;           /* it is inferred from segments, all of it */
 	bool end_seen;       /* the duration is one */
 	enum time_wait_end ended_by;
 	uint64_t start;

@@ -219,6 +219,7 @@ struct time_wait_report time_wait_report(const struct time_wait *wait, uint64_t 
 		.restarts = wait->restarts,
 		.substate = TCP_STATE_TIME_WAIT,
 		.start_inferred = wait->found,
+		.wire = wait->wire,
 		.end_seen = ended_by != TIME_WAIT_ENDED || (notes && notes->gone),
 		.ended_by = ended_by,
 	};

@@ -42,6 +42,7 @@ struct time_wait {
 	uint32_t rcv_nxt; /* the number after the peer's FIN; 0: not known */
 	uint16_t restarts;
 	bool found;            /* older than the tracer: start follows from the time it had left */
+	bool wire;             /* nothing but segments tells of it */
 	bool heard_on_segment; /* the last restart follows from a segment */
 };
 

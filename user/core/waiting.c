@@ -2,6 +2,7 @@
 #include "core/waiting.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/flow.h"
 
@@ -65,6 +66,10 @@ static void note_reset(struct waiting *waiting, struct time_wait *wait, uint64_t
 		end(waiting, wait, notes->gone, TIME_WAIT_BY_RESET);
 		return;
 	}
+	if (wait->wire) {
+		end(waiting, wait, time, TIME_WAIT_BY_RESET);
+		return;
+	}
 	notes->reset = time;
 	notes->questions = 0;
 	ask_at(waiting, notes, time + TOGETHER);
@@ -92,11 +97,10 @@ static void add(struct waiting *waiting, const struct time_wait *like, uint64_t 
 
 /* Of segments that came before the teardown was reported: a RST after its end. */
 static void take_earlier_reset(struct waiting *waiting, const struct connection *connection,
-			       unsigned int local)
+			       unsigned int local, const struct time_wait *like)
 {
 	const struct connection_view *view = &connection->view;
-	const struct socket_facts *socket = &view->ends[local].socket;
-	struct time_wait *wait = time_waits_find(&waiting->table, &socket->flow, socket->netns);
+	struct time_wait *wait = time_waits_find(&waiting->table, &like->flow, like->netns);
 
 	for (uint32_t i = 0; wait && i < view->segment_count; i++) {
 		const struct segment *segment = &view->segments[i];
@@ -117,25 +121,42 @@ static void never(struct waiting *waiting, const struct time_wait *like)
 	waiting->listener.ended(waiting->listener.context, &report);
 }
 
+/* As it is at both ends, or without sockets as it must have been. */
+static void describe(const struct connection *connection, unsigned int local,
+		     struct time_wait *like)
+{
+	const struct connection_end *ends = connection->view.ends;
+	const struct fin *fin = &connection->ends[!local].fin;
+
+	*like = (struct time_wait){
+		.id = {connection->view.id[0], connection->view.id[1]},
+		.flow = ends[local].socket.flow,
+		.netns = ends[local].socket.netns,
+		.rcv_nxt = fin->known ? fin->end : 0,
+		.start = ends[local].states[ends[local].state_count - 1].time,
+	};
+	like->heard = like->start;
+	if (ends[local].has_socket)
+		return;
+	like->wire = true;
+	like->netns = connection->netns;
+	memcpy(like->flow.local, ends[local].address, sizeof(like->flow.local));
+	memcpy(like->flow.remote, ends[!local].address, sizeof(like->flow.remote));
+	like->flow.local_port = ends[local].port;
+	like->flow.remote_port = ends[!local].port;
+}
+
 void waiting_begin(struct waiting *waiting, const struct connection *connection, unsigned int local)
 {
 	const struct connection_end *shown = &connection->view.ends[local];
-	const struct fin *fin = &connection->ends[!local].fin;
-	const struct state_change *last;
-	struct time_wait like = {
-		.id = {connection->view.id[0], connection->view.id[1]},
-		.flow = shown->socket.flow,
-		.netns = shown->socket.netns,
-		.rcv_nxt = fin->known ? fin->end : 0,
-	};
+	struct time_wait like;
 
-	if (!shown->has_socket || !shown->state_count)
+	if (!shown->state_count || (!shown->has_socket && !waiting->wire))
 		return;
-	last = &shown->states[shown->state_count - 1];
-	like.start = like.heard = last->time;
-	if (last->to == TCP_STATE_TIME_WAIT) {
-		add(waiting, &like, last->time);
-		take_earlier_reset(waiting, connection, local);
+	describe(connection, local, &like);
+	if (shown->states[shown->state_count - 1].to == TCP_STATE_TIME_WAIT) {
+		add(waiting, &like, like.start);
+		take_earlier_reset(waiting, connection, local, &like);
 	} else if (shown->socket.no_bucket && shown->socket.fin_received) {
 		never(waiting, &like);
 	}
@@ -152,6 +173,21 @@ static void restart_by_segment(struct waiting *waiting, struct time_wait *wait, 
 	wait->restarts++;
 }
 
+/* On the wire alone the SYN itself is all there is to see. The kernel's own word is better: who
+ * gets no answer has not taken anything over. */
+static void take_syn(struct waiting *waiting, const struct segment_record *record)
+{
+	const struct flow *flow = &record->header.flow;
+	struct flow reverse = flow_reverse(flow);
+	struct time_wait *own = time_waits_find(&waiting->table, flow, record->header.netns);
+	struct time_wait *peer = time_waits_find(&waiting->table, &reverse, record->header.netns);
+
+	if (own)
+		end(waiting, own, record->header.time, TIME_WAIT_BY_CONNECT);
+	if (peer)
+		end(waiting, peer, record->header.time, TIME_WAIT_BY_SYN);
+}
+
 bool waiting_take_segment(struct waiting *waiting, const struct segment_record *record)
 {
 	const struct flow *flow = &record->header.flow;
@@ -159,6 +195,10 @@ bool waiting_take_segment(struct waiting *waiting, const struct segment_record *
 	struct time_wait *wait = time_waits_find(&waiting->table, &reverse, record->header.netns);
 	uint32_t end_seq = record->seq + record->payload + 1;
 
+	if (waiting->wire && record->flags & SEGMENT_SYN && !(record->flags & SEGMENT_ACK)) {
+		take_syn(waiting, record);
+		return false;
+	}
 	if (wait && record->flags & SEGMENT_RST) {
 		time_wait_add_late(wait, record, true);
 		if (!wait->rcv_nxt || record->seq == wait->rcv_nxt)

@@ -22,6 +22,7 @@ struct waiting {
 	struct waiting_listener listener;
 	struct time_waits table;
 	size_t room;    /* for so many; the oldest is evicted */
+	bool wire;      /* there are no sockets: all follows from segments */
 	uint64_t limit; /* the longest that one can last after it was heard of */
 	struct core_stats *stats;
 };

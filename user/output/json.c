@@ -456,7 +456,10 @@ static void json_time_wait(struct output *output, const struct time_wait_report 
 		ADD_UNSIGNED(out, "left_ns", report->left);
 	if (report->late_count)
 		add_late_segments(out, report);
-	if (report->start_inferred)
+	if (report->wire)
+		buffer_add_literal(out, ",\"inferred\":[\"ts\",\"duration_ns\",\"timeout_ns\","
+					"\"restarts\",\"ended_by\"]");
+	else if (report->start_inferred)
 		buffer_add_literal(out, ",\"inferred\":[\"ts\"]");
 	if (report->start_inferred || report->started_late)
 		buffer_add_literal(out, ",\"incomplete\":[\"started-late\"]");

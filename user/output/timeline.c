@@ -588,7 +588,9 @@ static void timeline_time_wait(struct output *output, const struct time_wait_rep
 	text_add_endpoint(out, report->flow.local, report->flow.local_port);
 	buffer_add_literal(out, " → ");
 	text_add_endpoint(out, report->flow.remote, report->flow.remote_port);
-	buffer_add_string(out, orphan ? "   FIN_WAIT2 without a program " : "   TIME_WAIT ");
+	buffer_add_string(out, orphan         ? "   FIN_WAIT2 without a program "
+			       : report->wire ? "   ~TIME_WAIT "
+					      : "   TIME_WAIT ");
 	if (report->ended_by == TIME_WAIT_NEVER) {
 		buffer_add_literal(out, "never began: tcp_max_tw_buckets left no room");
 	} else if (!report->end_seen) {
