@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-"""What ends a mini-socket before its time, and what prevents it: TIME_WAIT and an orphaned FIN_WAIT2,
-against a peer whose every segment the test writes."""
+"""What ends a mini-socket before its time, and what prevents it: TIME_WAIT and an orphaned
+FIN_WAIT2, against a peer whose every segment the test writes."""
 
 import select
 import sys
