@@ -4,6 +4,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -52,7 +53,8 @@ static int take(void *context, const struct record *record, size_t length)
 	return 0;
 }
 
-/* In a namespace of its own nobody else takes addresses. */
+/* In a namespace of its own nobody else takes addresses; and without timestamps the kernel gives
+ * those of a TIME_WAIT to no connect(). */
 static bool enter_namespace(struct bench *bench)
 {
 	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
@@ -63,6 +65,10 @@ static bool enter_namespace(struct bench *bench)
 		return false;
 	any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (any < 0 || ioctl(any, SIOCSIFFLAGS, &request))
+		return false;
+	close(any);
+	any = open("/proc/sys/net/ipv4/tcp_timestamps", O_WRONLY | O_CLOEXEC);
+	if (any < 0 || write(any, "0", 1) != 1)
 		return false;
 	close(any);
 	bench->netns = (uint32_t)own.st_ino;
@@ -168,7 +174,7 @@ static bool not_taken_by_chance(struct bench *bench)
 	return !connect_and_close(bench, client) && ring_drain(bench->ring) >= 0 && !bench->taken;
 }
 
-/* From the port of the connection before, at once: the kernel does not give it away yet. */
+/* From the port of the connection before, which is in TIME_WAIT. */
 static bool not_taken_where_refused(struct bench *bench)
 {
 	int client = bound_socket(&bench->client_at);
