@@ -19,6 +19,7 @@
 #include "kernel/ring.h"
 #include "kernel/socket_probe.h"
 #include "output/output.h"
+#include "questions.h"
 #include "witness.h"
 
 #define MS 1000000ull
@@ -32,6 +33,7 @@ struct session {
 	const struct options *options;
 	struct witness *witness; /* everything of the kernel */
 	struct correlator *correlator;
+	struct questions *questions; /* NULL: nobody can answer them */
 	struct output output;
 	int signals;
 	uint64_t started;
@@ -95,6 +97,13 @@ static void report_time_wait(void *context, const struct time_wait_report *time_
 		write_out(session);
 }
 
+static void question(void *context, const struct flow *flow, uint32_t netns)
+{
+	const struct session *session = context;
+
+	questions_add(session->questions, flow, netns);
+}
+
 static int take(void *context, const struct record *record, size_t length)
 {
 	struct session *session = context;
@@ -147,6 +156,19 @@ static void check_loss(struct session *session, uint64_t now)
 	}
 }
 
+/* What was found missing may have ended for a reason that is in the ring by now: that comes first.
+ */
+static void look(struct session *session, uint64_t now)
+{
+	if (!session->questions)
+		return;
+	if (questions_look(session->questions, now)) {
+		witness_drain(session->witness);
+		questions_answer(session->questions, take, session);
+	}
+	questions_compare(session->questions, session->correlator, now);
+}
+
 /* Takes what the ring holds and lets the core act on it. True if there was anything. */
 static bool drain(struct session *session)
 {
@@ -156,6 +178,7 @@ static bool drain(struct session *session)
 	if (now - session->last_loss_check >= LOSS_CHECK)
 		check_loss(session, now);
 	correlator_advance(session->correlator, now);
+	look(session, now);
 	if (session->output.out.length)
 		write_out(session);
 	return count > 0;
@@ -198,6 +221,8 @@ static int loop(struct session *session)
 	while (!session->stop) {
 		uint64_t deadline = earliest(end, correlator_deadline(session->correlator));
 
+		if (session->questions)
+			deadline = earliest(deadline, questions_deadline(session->questions));
 		if (batch)
 			deadline = earliest(deadline, batch);
 		descriptors[0] = (struct pollfd){.fd = session->signals, .events = POLLIN};
@@ -324,7 +349,7 @@ static enum exit_status trace(struct session *session)
 enum exit_status session_run(const struct options *options, const struct features *features)
 {
 	struct session session = {.options = options, .signals = -1};
-	const struct correlator_listener listener = {
+	struct correlator_listener listener = {
 		.teardown = report,
 		.time_wait = report_time_wait,
 		.context = &session,
@@ -336,6 +361,11 @@ enum exit_status session_run(const struct options *options, const struct feature
 	status = witness_open(&session.witness, options, features);
 	if (status != EXIT_DONE)
 		return status;
+	if (witness_can_look(session.witness)) {
+		session.questions = questions_new(witness_home(session.witness),
+						  witness_must_look(session.witness));
+		listener.question = session.questions ? question : NULL;
+	}
 	session.correlator = correlator_new(&correlator_defaults, &listener);
 	if (!session.correlator || open_signals(&session)) {
 		log_error("cannot start: %s", strerror(errno));
@@ -349,6 +379,7 @@ enum exit_status session_run(const struct options *options, const struct feature
 out:
 	buffer_done(&session.output.out);
 	correlator_free(session.correlator);
+	questions_free(session.questions);
 	witness_close(session.witness);
 	if (session.signals >= 0)
 		close(session.signals);

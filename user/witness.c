@@ -40,6 +40,8 @@ struct witness {
 	struct packet_probe *packets;
 	struct interfaces *interfaces;
 	struct ring *ring;
+	ring_take take;
+	void *context; /* of take() */
 	struct holders *holders;
 	struct cgroups *cgroups;
 	struct kernel_names *names;
@@ -128,8 +130,17 @@ static void note(void *context, enum interface_note_level level, const char *tex
 static void namespace_gone(void *context, uint32_t netns)
 {
 	const struct witness *witness = context;
+	struct time_wait_record empty = {
+		.header = {.length = sizeof(empty),
+			   .kind = RECORD_TIME_WAIT,
+			   .time = clock_boot(),
+			   .netns = netns},
+		.event = TIME_WAIT_EMPTY,
+	};
 
 	socket_probe_forget_namespace(witness->sockets, netns);
+	ring_drain(witness->ring);
+	witness->take(witness->context, &empty.header, sizeof(empty));
 }
 
 /* Attaching goes on for long where interfaces are many: the ring must not fill up meanwhile. */
@@ -212,6 +223,8 @@ enum exit_status witness_attach(struct witness *witness, ring_take take, void *c
 {
 	enum exit_status status = open_sockets(witness);
 
+	witness->take = take;
+	witness->context = context;
 	if (status == EXIT_DONE)
 		status = open_ring(witness, take, context);
 	if (status == EXIT_DONE)
@@ -279,21 +292,30 @@ void witness_close(struct witness *witness)
 }
 
 /* The filter's conditions that the kernel checks for live records, for one of the snapshot. */
-static bool snapshot_passes(const struct witness *witness, const struct state_record *record,
-			    const struct holder *holder)
+static bool snapshot_passes(const struct witness *witness, const struct record *header,
+			    uint64_t cgroup, const struct holder *holder)
 {
 	const struct filter *filter = &witness->settings.filter;
 
-	if (!filter_socket_flow(filter, &record->header.flow))
+	if (!filter_socket_flow(filter, &header->flow))
 		return false;
-	if (filter->netns && filter->netns != record->header.netns)
+	if (filter->netns && filter->netns != header->netns)
 		return false;
-	if (filter->cgroup && !cgroups_within(witness->cgroups, record->cgroup, filter->cgroup))
+	if (filter->cgroup && !cgroups_within(witness->cgroups, cgroup, filter->cgroup))
 		return false;
 	if (filter->pid && (!holder || holder->pid != filter->pid))
 		return false;
 	return !filter->comm[0] ||
 	       (holder && strncmp(holder->comm, filter->comm, sizeof(filter->comm)) == 0);
+}
+
+static void want(const struct witness *witness, const struct record *header)
+{
+	uint8_t wanted = 1;
+
+	if (witness->settings.follow_flows)
+		bpf_map_update_elem(socket_probe_maps(witness->sockets).wanted_flows, &header->flow,
+				    &wanted, BPF_ANY);
 }
 
 /* Sockets found closing, until the ring was drained. */
@@ -320,6 +342,16 @@ static int keep_closing(struct closing *closing, const struct state_record *reco
 	return 0;
 }
 
+/* It has no owner and no cgroup any more. That its begin may still be in the ring does no harm. */
+static int take_mini_socket(const struct witness *witness, const struct record *header)
+{
+	if (!snapshot_passes(witness, header, 0, NULL))
+		return 0;
+	want(witness, header);
+	socket_probe_expect_taking(witness->sockets, &header->flow, header->netns);
+	return witness->take(witness->context, header, header->length);
+}
+
 /* Every socket's holder is kept for the day it closes; one that is closing already is a record. */
 static int take_snapshot(void *context, const struct record *header)
 {
@@ -327,16 +359,16 @@ static int take_snapshot(void *context, const struct record *header)
 	struct closing *closing = context;
 	struct witness *witness = closing->witness;
 	struct holder holder;
-	bool held = holders_find(witness->holders, record->inode, &holder);
-	uint8_t wanted = 1;
+	bool held;
 
+	if (header->kind == RECORD_TIME_WAIT)
+		return take_mini_socket(witness, header);
+	held = holders_find(witness->holders, record->inode, &holder);
 	if (record->socket && held)
 		holders_keep(witness->holders, record->socket, record->inode);
-	if (!snapshot_passes(witness, record, held ? &holder : NULL))
+	if (!snapshot_passes(witness, header, record->cgroup, held ? &holder : NULL))
 		return 0;
-	if (witness->settings.follow_flows)
-		bpf_map_update_elem(socket_probe_maps(witness->sockets).wanted_flows,
-				    &record->header.flow, &wanted, BPF_ANY);
+	want(witness, header);
 	if (!tcp_state_is_closing(record->to) || !record->socket)
 		return 0;
 	return keep_closing(closing, record);
@@ -348,7 +380,7 @@ int witness_snapshot(struct witness *witness, ring_take take, void *context)
 {
 	const struct snapshot_request request = {
 		.time = clock_boot(),
-		.contents = SNAPSHOT_SOCKETS,
+		.contents = SNAPSHOT_SOCKETS | SNAPSHOT_MINI_SOCKETS,
 		.sock_diag = witness->plan.snapshot,
 	};
 	struct closing closing = {.witness = witness};
@@ -490,6 +522,27 @@ static const char *name_of_interface(void *context, uint32_t netns, uint32_t int
 	if (!witness->interfaces)
 		return NULL;
 	return interface_name(witness->interfaces, netns, interface);
+}
+
+bool witness_can_look(const struct witness *witness)
+{
+	return witness->plan.snapshot;
+}
+
+/* With a filter the kernel has more of them in a namespace than the core knows of. */
+bool witness_must_look(const struct witness *witness)
+{
+	static const struct filter none;
+	struct filter filter = witness->settings.filter;
+
+	filter.netns = 0;
+	return witness_can_look(witness) && !witness->plan.tw_kill &&
+	       !memcmp(&filter, &none, sizeof(none));
+}
+
+uint32_t witness_home(const struct witness *witness)
+{
+	return witness->settings.home_netns;
 }
 
 struct output_lookup witness_lookup(struct witness *witness)

@@ -7,6 +7,7 @@
 #define TCPCLOSE_WITNESS_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/correlator.h"
@@ -53,6 +54,12 @@ void witness_complete(struct witness *witness, const struct record *record,
 
 /* Records that never arrived so far. */
 struct loss witness_lost(const struct witness *witness);
+
+/* Whether the kernel's table of sockets can be asked, and whether the removal of a mini-socket has
+ * to be noticed there. */
+bool witness_can_look(const struct witness *witness);
+bool witness_must_look(const struct witness *witness);
+uint32_t witness_home(const struct witness *witness);
 
 struct output_lookup witness_lookup(struct witness *witness);
 

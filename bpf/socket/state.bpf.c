@@ -188,7 +188,7 @@ static __always_inline bool process_passes(const struct sock *sk, const struct f
 /* The time of the record, 0 if there was no room for it. */
 static __always_inline __u64 send_state(struct sock *sk, const struct tcp_sock *tcp, int from,
 					int to, const struct flow *flow,
-					const struct socket_facts_value *known)
+					const struct socket_facts_value *known, __u16 bucket)
 {
 	struct state_record *record = emit_reserve(RECORD_STATE, sizeof(*record));
 	__u64 time;
@@ -201,7 +201,7 @@ static __always_inline __u64 send_state(struct sock *sk, const struct tcp_sock *
 	record->cgroup = kernel_cgroup_id(sk);
 	record->inode = kernel_inode(sk);
 	record->uid = sk->sk_uid.val;
-	record->context = kernel_context(sk) | (tcp->linger2 < 0 ? CONTEXT_LINGER_2 : 0);
+	record->context = kernel_context(sk) | (tcp->linger2 < 0 ? CONTEXT_LINGER_2 : 0) | bucket;
 	record->error = sk->sk_err;
 	record->from = from;
 	record->to = to;
@@ -243,6 +243,7 @@ static __always_inline void closing(struct sock *sk, int from, int to)
 	struct socket_facts_value *known = facts_find((__u64)sk);
 	const struct tcp_sock *tcp;
 	struct flow flow;
+	__u16 bucket = 0;
 	bool leaves;
 	__u64 time;
 
@@ -264,9 +265,13 @@ static __always_inline void closing(struct sock *sk, int from, int to)
 			adopt(known, sk);
 	}
 	leaves = leaves_mini_socket(sk, from, to);
+	if (leaves && kernel_mini_socket_missing(sk, tcp)) {
+		leaves = false;
+		bucket = CONTEXT_NO_BUCKET;
+	}
 	if (leaves && settings.state_tells_begin && is_orphan(sk, tcp, from))
 		mini_socket_begins(sk, tcp, &flow, kernel_fin_wait2_left(sk, tcp, settings.hz));
-	time = send_state(sk, tcp, from, to, &flow, known);
+	time = send_state(sk, tcp, from, to, &flow, known, bucket);
 	if (known)
 		known->state = to;
 	if (leaves && settings.hold_at_begin)

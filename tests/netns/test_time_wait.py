@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 """TIME_WAIT: how long it lasts and what ends it, beside what sock_diag lists at the same time."""
 
-import calendar
 import contextlib
 import select
 import socket
@@ -10,66 +9,18 @@ import sys
 import time
 
 from harness import tap
-from harness.expect import equal
-from harness.namespace import Namespace
-from harness.tap import Failure, case, note
+from harness.expect import equal, expect
+from harness.pair import ADDRESSES, Pair, of, time_of, traced
+from harness.puppet import Puppet
 from harness.tables import Waiting
-from harness.tracer import Tracer
+from harness.tap import Failure, case, note
+from harness.wire import Peer, Tun
 
-ADDRESSES = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 CONNECTIONS = 100 # of each family
 NOMINAL, LONGEST = 60_000_000_000, 65_000_000_000
 # The judge looks at the table this often at least, and the tool may be this late, in ns.
 MISSED_BY = 20_000_000
 REUSE_AFTER = 1.1 # tcp_tw_reuse wants a second to have passed
-
-
-class Pair:
-    """Both ends of a connection over loopback, on ports of choice."""
-
-    def __init__(self, family=socket.AF_INET, client_port=0, server_port=0):
-        address = ADDRESSES[family]
-        with socket.socket(family) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((address, server_port))
-            listener.listen()
-            self.client = socket.socket(family)
-            self.client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if client_port:
-                self.client.bind((address, client_port))
-            self.client.connect(listener.getsockname())
-            self.server = listener.accept()[0]
-        self.client_port = self.client.getsockname()[1]
-        self.server_port = self.server.getsockname()[1]
-
-    def close(self, first, second):
-        """The first then waits in TIME_WAIT."""
-        first.close()
-        second.recv(1)
-        second.close()
-
-    def close_client_first(self):
-        self.close(self.client, self.server)
-        return self
-
-    def close_server_first(self):
-        self.close(self.server, self.client)
-        return self
-
-
-def of(kind, port, families=(4, 6)):
-    return lambda found: found["type"] == kind and found["local"]["port"] == port and \
-        found["family"] in families
-
-
-@contextlib.contextmanager
-def traced(*options):
-    here = Namespace("here")
-    try:
-        with here, Tracer("--netns", here.name, *options) as tracer:
-            yield here, tracer
-    finally:
-        here.remove()
 
 
 def taken_over(tracer, pair, ended_by):
@@ -116,9 +67,45 @@ def connect():
         equal("what is left", wait["left_ns"] + wait["duration_ns"], NOMINAL)
 
 
+class Restarted:
+    """One in TIME_WAIT whose peer, the test, sends its FIN again, so that it starts anew."""
+
+    AFTER = 2 # seconds
+
+    def __init__(self, here):
+        self._tun = Tun(here, "tun0", ["10.79.0.1/24"])
+        self._peer = Peer(self._tun, "10.79.0.1", "10.79.0.2")
+        self._puppet = Puppet(here, "puppet")
+
+    def close(self):
+        self._peer.answer(self._puppet)
+        self._puppet.close()
+        self._peer.receive("FIN,ACK")
+        self._peer.send("FIN,ACK")
+        self._peer.receive("ACK")
+        self.port = self._puppet.local[1]
+        self._puppet.stop()
+
+    def restart(self):
+        select.select([], [], [], self.AFTER)
+        self.since = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        self._peer.send("FIN,ACK", seq=(self._peer.seq - 1) % (1 << 32), advance=False)
+        self._peer.receive("ACK")
+        self._tun.close()
+
+    def check(self, wait):
+        expect(wait, ended_by="timer", restarts=1, late_segments=2, timeout_ns=NOMINAL)
+        lasted = time_of(wait["ts"]) + wait["duration_ns"] - self.since
+        if not NOMINAL - MISSED_BY <= lasted < LONGEST:
+            raise Failure(f"it lasted {lasted} ns after it was started again: {wait}")
+
+
 @case("the timer ends it, when sock_diag says so", deadline=120)
 def timer():
     with traced() as (here, tracer):
+        again = Restarted(here)
+        again.close()
+        again.restart()
         ports = {(family, Pair(family).close_client_first().client_port)
                  for family in ADDRESSES for _ in range(CONNECTIONS)}
         gone = {}
@@ -138,6 +125,7 @@ def timer():
             wait = tracer.take(of("time_wait", port, [4 if family == socket.AF_INET else 6]),
                                "TIME_WAIT")
             check_timer(wait, *gone[family, port])
+        again.check(tracer.take(of("time_wait", again.port), "TIME_WAIT"))
         note(f"{len(ports)} ended; the judge looked every {widest / 1e6:.1f} ms at least")
         tracer.stop()
 
@@ -150,13 +138,6 @@ def check_timer(wait, listed, missing):
     end = start + wait["duration_ns"]
     if not listed - MISSED_BY <= end <= missing + MISSED_BY:
         raise Failure(f"it ended at {end}, but was listed at {listed} and not at {missing}")
-
-
-def time_of(text):
-    """ns since 1970 of an RFC 3339 time with nanoseconds."""
-    seconds, fraction = text.removesuffix("Z").split(".")
-    parsed = time.strptime(seconds, "%Y-%m-%dT%H:%M:%S")
-    return calendar.timegm(parsed) * 1_000_000_000 + int(fraction)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,14 @@
  *   MS state NAME FROM TO [context WORD,...] [error ERRNO] [task PID COMM] [unread N] [old]
  *   MS segment NAME FLAGS seq R ack R [len N] [on IF/HOOK[/NETNS]] [ttl N] [ipid N] [as NAME NAME]
  *   MS reset NAME sent|received [reason N] [active] [in STATE]
- *   MS retransmit NAME | MS expired NAME [STATE] | MS taken NAME client|server [MS]
+ *   MS retransmit NAME
+ *   MS expired NAME [STATE] | MS restarted NAME [STATE] | MS taken NAME client|server [MS]
+ *   MS begun NAME MS [STATE] | MS found NAME MS [STATE] | MS emptied NAME
+ *   MS removed NAME [abort|unseen] [STATE]
  *   MS owner NAME PID COMM | MS lost KIND N
  *   MS advance | MS end
  *   wire            there are no sockets: report connections
+ *   questions       someone looks at the kernel's table: the answers are found, removed
  *   limit connections N | limit segments N | limit time-waits N
  *
  * Sequence numbers are relative to the ends' initial ones; a state's counters follow from `sent`,
@@ -47,6 +51,7 @@ struct play {
 	unsigned int end_count;
 	struct correlator_settings settings;
 	struct correlator *correlator;
+	bool questions;
 	struct output output;
 	unsigned int line;
 	char *words[WORDS + 1];
@@ -207,7 +212,8 @@ static uint16_t parse_context(struct play *play)
 		     {"last-ref", CONTEXT_LAST_REF},   {"kthread", CONTEXT_KTHREAD},
 		     {"orphan", CONTEXT_ORPHAN},       {"fin-seen", CONTEXT_FIN_SEEN},
 		     {"no-socket", CONTEXT_NO_SOCKET}, {"linger-0", CONTEXT_LINGER_0},
-		     {"linger-2", CONTEXT_LINGER_2},   {"snapshot", CONTEXT_SNAPSHOT}};
+		     {"linger-2", CONTEXT_LINGER_2},   {"snapshot", CONTEXT_SNAPSHOT},
+		     {"no-bucket", CONTEXT_NO_BUCKET}};
 	char *list = (char *)word(play), *name;
 	uint16_t context = 0;
 
@@ -379,6 +385,42 @@ static void play_reset(struct play *play, uint64_t time)
 	feed(play, &record, RECORD_RESET, sizeof(record), time);
 }
 
+/* Of a mini-socket; in TIME_WAIT where it does not say otherwise. */
+static void play_time_wait(struct play *play, uint64_t time)
+{
+	static const char *const names[] = {
+		[TIME_WAIT_BEGIN] = "begun",     [TIME_WAIT_RESTART] = "restarted",
+		[TIME_WAIT_EXPIRED] = "expired", [TIME_WAIT_TAKEN] = "taken",
+		[TIME_WAIT_REMOVED] = "removed", [TIME_WAIT_FOUND] = "found",
+		[TIME_WAIT_EMPTY] = "emptied",
+	};
+	struct time_wait_record record = {.substate = TCP_STATE_TIME_WAIT};
+	const struct end *end;
+
+	for (record.event = TIME_WAIT_BEGIN; !have(play, names[record.event]); record.event++)
+		if (record.event == TIME_WAIT_EMPTY)
+			fail(play, "not an event");
+	end = find_end(play, word(play));
+	socket_header(&record.header, end);
+	record.socket = end->id;
+	if (record.event == TIME_WAIT_TAKEN) {
+		record.socket = record.substate = 0;
+		record.role = strcmp(word(play), "client") == 0 ? ROLE_CLIENT : ROLE_SERVER;
+		record.taken = time;
+		if (play->at < play->word_count)
+			record.taken = START + number(play) * 1000000;
+	} else if (record.event == TIME_WAIT_BEGIN || record.event == TIME_WAIT_FOUND) {
+		record.timeout_ms = (uint32_t)number(play);
+	} else if (record.event == TIME_WAIT_REMOVED) {
+		record.removal = have(play, "abort")    ? REMOVED_BY_ABORT
+				 : have(play, "unseen") ? REMOVED_UNSEEN
+							: REMOVED_EARLY;
+	}
+	if (play->at < play->word_count)
+		record.substate = (uint8_t)tcp_state_parse(word(play));
+	feed(play, &record, RECORD_TIME_WAIT, sizeof(record), time);
+}
+
 static void play_event(struct play *play, uint64_t time)
 {
 	struct record header = {0};
@@ -395,24 +437,6 @@ static void play_event(struct play *play, uint64_t time)
 
 		socket_header(&record.header, end);
 		feed(play, &record, RECORD_RETRANSMIT, sizeof(record), time);
-	} else if (have(play, "expired")) {
-		struct end *end = find_end(play, word(play));
-		struct time_wait_record record = {.socket = end->id, .event = TIME_WAIT_EXPIRED};
-
-		record.substate = TCP_STATE_FIN_WAIT2;
-		if (play->at < play->word_count)
-			record.substate = (uint8_t)tcp_state_parse(word(play));
-		socket_header(&record.header, end);
-		feed(play, &record, RECORD_TIME_WAIT, sizeof(record), time);
-	} else if (have(play, "taken")) {
-		struct end *end = find_end(play, word(play));
-		struct time_wait_record record = {.event = TIME_WAIT_TAKEN, .taken = time};
-
-		record.role = strcmp(word(play), "client") == 0 ? ROLE_CLIENT : ROLE_SERVER;
-		if (play->at < play->word_count)
-			record.taken = START + number(play) * 1000000;
-		socket_header(&record.header, end);
-		feed(play, &record, RECORD_TIME_WAIT, sizeof(record), time);
 	} else if (have(play, "owner")) {
 		struct end *end = find_end(play, word(play));
 		struct owner_record record = {.socket = end->id,
@@ -430,7 +454,7 @@ static void play_event(struct play *play, uint64_t time)
 	} else if (have(play, "end")) {
 		feed(play, &header, RECORD_END, sizeof(header), time);
 	} else {
-		fail(play, "not an event");
+		play_time_wait(play, time);
 	}
 }
 
@@ -447,6 +471,11 @@ static void report_time_wait(void *context, const struct time_wait_report *time_
 	struct play *play = context;
 
 	play->output.format->time_wait(&play->output, time_wait);
+}
+
+static void question(void *context, const struct flow *flow, uint32_t netns)
+{
+	(void)context, (void)flow, (void)netns;
 }
 
 static void play_limit(struct play *play)
@@ -479,12 +508,15 @@ static void play_line(struct play *play, char *line)
 		declare_end(play);
 	} else if (have(play, "wire")) {
 		play->settings.wire = true;
+	} else if (have(play, "questions")) {
+		play->questions = true;
 	} else if (have(play, "limit")) {
 		play_limit(play);
 	} else {
 		uint64_t time = START + (uint64_t)(strtod(word(play), NULL) * 1e6 + 0.5);
 
-		const struct correlator_listener listener = {report, report_time_wait, play};
+		const struct correlator_listener listener = {
+			report, report_time_wait, play->questions ? question : NULL, play};
 
 		if (!play->correlator)
 			play->correlator = correlator_new(&play->settings, &listener);

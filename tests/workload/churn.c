@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * Opens and closes loopback connections as fast as it can: two threads, each with its own
- * listener and both ends of its connections, 64 bytes each way. `churn SECONDS` prints how many
- * sockets it closed and how many per second.
+ * listeners and both ends of its connections, 64 bytes each way. `churn SECONDS [CONNECTIONS]`
+ * prints how many sockets it closed and how many per second; it ends after that many connections,
+ * if given.
  */
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -16,11 +18,13 @@
 #include <unistd.h>
 
 #define THREADS 2
+#define LISTENERS 4 /* of a thread */
 #define MESSAGE 64
 
 struct worker {
 	pthread_t thread;
-	double end; /* by the monotonic clock, seconds */
+	double end;          /* by the monotonic clock, seconds */
+	unsigned long limit; /* of closed */
 	unsigned long closed;
 	const char *failed; /* the call, NULL: none */
 	int error;
@@ -41,7 +45,8 @@ static bool failed(struct worker *worker, const char *call)
 	return false;
 }
 
-/* A listener per thread: its own destination, so the two do not share 28,000 local ports. */
+/* Many destinations, so that they do not share 28,000 local ports: where half of those are taken,
+ * connect() has to search for long. */
 static int listen_on(struct sockaddr_in *address)
 {
 	socklen_t length = sizeof(*address);
@@ -94,32 +99,42 @@ out:
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int listener = listen_on(&address);
+	struct sockaddr_in addresses[LISTENERS];
+	int listeners[LISTENERS];
+	unsigned int next = 0;
 
-	if (listener < 0) {
-		failed(worker, "listen");
-		return NULL;
+	for (int i = 0; i < LISTENERS; i++) {
+		addresses[i] = (struct sockaddr_in){.sin_family = AF_INET,
+						    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		listeners[i] = listen_on(&addresses[i]);
+		if (listeners[i] < 0) {
+			failed(worker, "listen");
+			return NULL;
+		}
 	}
-	while (now() < worker->end && open_and_close(worker, listener, &address))
+	while (worker->closed < worker->limit && now() < worker->end &&
+	       open_and_close(worker, listeners[next], &addresses[next])) {
+		next = (next + 1) % LISTENERS;
 		worker->closed += 2;
-	close(listener);
+	}
+	for (int i = 0; i < LISTENERS; i++)
+		close(listeners[i]);
 	return NULL;
 }
 
 int main(int argc, char **argv)
 {
 	struct worker workers[THREADS] = {0};
-	double start = now(), seconds = argc == 2 ? atof(argv[1]) : 0, took;
-	unsigned long closed = 0;
+	double start = now(), seconds = argc >= 2 ? atof(argv[1]) : 0, took;
+	unsigned long closed = 0, limit = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
 
 	if (seconds <= 0) {
-		fprintf(stderr, "usage: churn SECONDS\n");
+		fprintf(stderr, "usage: churn SECONDS [CONNECTIONS]\n");
 		return 2;
 	}
 	for (int i = 0; i < THREADS; i++) {
 		workers[i].end = start + seconds;
+		workers[i].limit = limit ? limit / THREADS * 2 : ULONG_MAX;
 		if (pthread_create(&workers[i].thread, NULL, work, &workers[i])) {
 			fprintf(stderr, "churn: cannot start a thread\n");
 			return 1;

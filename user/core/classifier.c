@@ -56,6 +56,12 @@ static const struct close_cause_info causes[CLOSE_CAUSES] = {
 	[CAUSE_PEER_RESET] = {"peer-reset", "the peer sent a RST"},
 	[CAUSE_LINGER2] = {"linger2", "TCP_LINGER2 allows no FIN_WAIT2 without a program"},
 	[CAUSE_MEMORY] = {"memory", "there were too many orphans or too little memory"},
+	[CAUSE_DESTROYED] = {"destroyed",
+			     "an administrator's tool removed it (ss -K), or its network "
+			     "namespace was deleted"},
+	[CAUSE_NO_BUCKET] = {"tw-buckets",
+			     "no program held it any more and tcp_max_tw_buckets left no room "
+			     "for it"},
 };
 
 const struct close_kind_info *close_kind_info(enum close_kind kind)
@@ -268,6 +274,10 @@ static enum close_cause find_cause(const struct verdict *verdict, const struct f
 
 	if (!end->has_socket)
 		return CAUSE_NONE;
+	if (socket->destroyed)
+		return CAUSE_DESTROYED;
+	if (socket->no_bucket && !socket->fin_received)
+		return CAUSE_NO_BUCKET;
 	switch (verdict->kind) {
 	case KIND_TIMEOUT:
 		if (socket->expired || socket->given_up)

@@ -48,6 +48,8 @@ enum close_cause {
 	CAUSE_PEER_RESET,         /* the peer sent a RST */
 	CAUSE_LINGER2,            /* TCP_LINGER2 below 0: no FIN_WAIT2 for an orphan */
 	CAUSE_MEMORY,             /* too many orphans or no memory */
+	CAUSE_DESTROYED,          /* its mini-socket was, or its network namespace */
+	CAUSE_NO_BUCKET,          /* tcp_max_tw_buckets: no FIN_WAIT2 for an orphan */
 	CLOSE_CAUSES,
 };
 

@@ -60,9 +60,11 @@ struct fin {
 struct end_state {
 	struct fin fin;
 	bool has_position;
-	uint32_t position; /* a sequence number this end used lately */
-	bool orphan;       /* FIN_WAIT2 went on as a mini-socket */
-	uint64_t orphan_since;
+	uint32_t position;       /* a sequence number this end used lately */
+	bool orphan;             /* FIN_WAIT2 went on as a mini-socket */
+	uint64_t orphan_since;   /* 0: it never was one */
+	uint64_t orphan_timeout; /* asked for, 0: not known */
+	uint8_t orphan_end;      /* enum time_wait_end: of its mini-socket */
 	uint32_t orphan_expects; /* rcv_nxt of the mini-socket, 0: not known */
 	uint64_t over_time;
 	bool reported;

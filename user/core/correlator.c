@@ -10,7 +10,7 @@
 #include "core/orphan.h"
 #include "core/segment.h"
 #include "core/socket.h"
-#include "core/time_wait.h"
+#include "core/waiting.h"
 
 #define MS 1000000ull
 #define S (1000 * MS)
@@ -19,9 +19,10 @@ struct correlator {
 	struct correlator_settings settings;
 	struct correlator_listener listener;
 	struct connection_table table;
-	struct time_waits time_waits;
+	struct waiting waiting;
 	struct heap deadlines;
 	struct core_stats stats;
+	uint64_t time;              /* of the latest record */
 	uint64_t changes_told_lost; /* by the source; it does not know of all */
 	uint64_t changes_missed;    /* found missing in the stories */
 	struct forerunners forerunners;
@@ -55,10 +56,19 @@ struct correlator *correlator_new(const struct correlator_settings *settings,
 		free(correlator);
 		return NULL;
 	}
-	if (time_waits_init(&correlator->time_waits)) {
+	if (waiting_init(&correlator->waiting)) {
 		correlator_free(correlator);
 		return NULL;
 	}
+	correlator->waiting.room = settings->time_waits;
+	correlator->waiting.stats = &correlator->stats;
+	correlator->waiting.wire = settings->wire;
+	correlator->waiting.limit = settings->time_wait_limit;
+	correlator->waiting.listener = (struct waiting_listener){
+		.ended = listener->time_wait,
+		.question = listener->question,
+		.context = listener->context,
+	};
 	return correlator;
 }
 
@@ -67,7 +77,7 @@ void correlator_free(struct correlator *correlator)
 	if (!correlator)
 		return;
 	connection_table_done(&correlator->table);
-	time_waits_done(&correlator->time_waits);
+	waiting_done(&correlator->waiting);
 	heap_done(&correlator->deadlines);
 	free(correlator);
 }
@@ -82,19 +92,46 @@ static uint64_t earlier(uint64_t one, uint64_t other)
 	return one < other ? one : other;
 }
 
-/* When the oldest must have ended, however it did. */
-static uint64_t time_wait_deadline(const struct correlator *correlator)
+/* Between the end of the teardown and its report. */
+static bool waits_unreported(const struct connection *connection, unsigned int end)
 {
-	const struct time_wait *oldest = correlator->time_waits.oldest;
+	const struct connection_end *shown = &connection->view.ends[end];
 
-	return oldest ? oldest->heard + correlator->settings.time_wait_limit : UINT64_MAX;
+	return shown->socket.over && !connection->ends[end].reported && shown->state_count &&
+	       shown->states[shown->state_count - 1].to == TCP_STATE_TIME_WAIT;
+}
+
+size_t correlator_mini_sockets(const struct correlator *correlator, uint32_t netns)
+{
+	size_t count = time_waits_count(&correlator->waiting.table, netns);
+
+	for (const struct connection *at = correlator->table.claimed.oldest; at; at = at->newer)
+		for (unsigned int end = 0; end < 2; end++)
+			count += at->view.ends[end].socket.netns == netns &&
+				 (at->ends[end].orphan || waits_unreported(at, end));
+	return count;
+}
+
+size_t correlator_places(const struct correlator *correlator, uint32_t *netns, size_t room)
+{
+	const struct time_wait_place *place = correlator->waiting.table.newest_place;
+	size_t count = 0;
+
+	for (; place && count < room; place = place->next)
+		netns[count++] = place->netns;
+	return count;
+}
+
+void correlator_question_all(struct correlator *correlator, uint32_t netns)
+{
+	waiting_question_all(&correlator->waiting, netns);
 }
 
 uint64_t correlator_deadline(const struct correlator *correlator)
 {
 	const struct heap_item *first = heap_first(&correlator->deadlines);
 
-	return earlier(first ? first->time : UINT64_MAX, time_wait_deadline(correlator));
+	return earlier(first ? first->time : UINT64_MAX, waiting_deadline(&correlator->waiting));
 }
 
 /* Reports */
@@ -117,41 +154,20 @@ static uint64_t first_event(const struct connection_view *view, unsigned int loc
 	return time == UINT64_MAX ? 0 : time;
 }
 
-static void end_time_wait(struct correlator *correlator, struct time_wait *wait, uint64_t time,
-			  enum time_wait_end ended_by)
+/* The teardown that was just reported is over; what holds its addresses, or held them until then,
+ * is told of by itself. An orphan that a FIN ended is in TIME_WAIT now. */
+static void report_mini_socket(struct correlator *correlator, const struct connection *connection,
+			       unsigned int end)
 {
-	struct time_wait_report report = time_wait_report(wait, time, ended_by);
+	const struct end_state *state = &connection->ends[end];
+	struct time_wait_report report;
 
-	time_waits_remove(&correlator->time_waits, wait);
-	correlator->stats.time_waits++;
-	correlator->listener.time_wait(correlator->listener.context, &report);
-}
-
-/* The teardown that was just reported is over, but its addresses are still held. */
-static void begin_time_wait(struct correlator *correlator, const struct connection *connection,
-			    unsigned int end)
-{
-	const struct connection_end *shown = &connection->view.ends[end];
-	struct time_waits *waits = &correlator->time_waits;
-	const struct state_change *last;
-	struct time_wait *former;
-
-	if (!shown->has_socket || !shown->state_count)
-		return;
-	last = &shown->states[shown->state_count - 1];
-	if (last->to != TCP_STATE_TIME_WAIT)
-		return;
-	former = time_waits_find(waits, &shown->socket.flow, shown->socket.netns);
-	if (former)
-		end_time_wait(correlator, former, last->time, TIME_WAIT_ENDED);
-	if (!time_waits_add(waits, connection, end, last->time)) {
-		correlator->stats.lost[RECORD_TIME_WAIT]++;
-		return;
+	if (state->orphan_since && state->orphan_end != TIME_WAIT_BY_FIN) {
+		report = orphan_report(connection, end, correlator->time);
+		correlator->stats.orphans++;
+		correlator->listener.time_wait(correlator->listener.context, &report);
 	}
-	if (waits->count <= correlator->settings.time_waits)
-		return;
-	correlator->stats.evicted++;
-	end_time_wait(correlator, waits->oldest, last->time, TIME_WAIT_ENDED);
+	waiting_begin(&correlator->waiting, connection, end);
 }
 
 static void report_end(struct correlator *correlator, struct connection *connection,
@@ -176,7 +192,7 @@ static void report_end(struct correlator *correlator, struct connection *connect
 	else
 		correlator->stats.teardowns++;
 	if (correlator->listener.teardown(correlator->listener.context, &report))
-		begin_time_wait(correlator, connection, local);
+		report_mini_socket(correlator, connection, local);
 }
 
 /* Losses of changes as the source counts them and as the stories show them are the same ones. */
@@ -317,9 +333,7 @@ void correlator_advance(struct correlator *correlator, uint64_t now)
 
 	while ((first = heap_first(&correlator->deadlines)) && first->time <= now)
 		expire(correlator, container_of(first, struct connection, deadline), first->time);
-	while (time_wait_deadline(correlator) <= now)
-		end_time_wait(correlator, correlator->time_waits.oldest,
-			      time_wait_deadline(correlator), TIME_WAIT_ENDED);
+	waiting_advance(&correlator->waiting, now);
 }
 
 /* Reports what is open as it stands: the source ended, or memory is needed. */
@@ -362,24 +376,6 @@ static void make_room(struct correlator *correlator)
 
 /* Segments */
 
-/* A segment of no open connection may be the peer's FIN once more, to a socket in TIME_WAIT, whose
- * timer it restarts (tcp_timewait_state_process()), or the answer. */
-static bool take_in_time_wait(struct correlator *correlator, const struct segment_record *record)
-{
-	struct time_waits *waits = &correlator->time_waits;
-	const struct flow *flow = &record->header.flow;
-	struct flow reverse = flow_reverse(flow);
-	struct time_wait *wait = time_waits_find(waits, &reverse, record->header.netns);
-
-	if (wait && record->flags & SEGMENT_FIN &&
-	    record->seq + record->payload + 1 == wait->rcv_nxt) {
-		time_waits_restart(waits, wait, record->header.time);
-		return true;
-	}
-	wait = time_waits_find(waits, flow, record->header.netns);
-	return wait && record->flags & SEGMENT_ACK && record->ack == wait->rcv_nxt;
-}
-
 static void add_segment(struct correlator *correlator, struct connection *connection,
 			const struct segment_record *record, unsigned int sender)
 {
@@ -393,7 +389,7 @@ static void add_segment(struct correlator *correlator, struct connection *connec
 		return;
 	}
 	if (connection->claimed && all_reported(connection)) {
-		take_in_time_wait(correlator, record);
+		waiting_take_segment(&correlator->waiting, record);
 		correlator->stats.late_segments++;
 		return;
 	}
@@ -413,7 +409,7 @@ static void feed_segment(struct correlator *correlator, const struct segment_rec
 	unsigned int sender = 0;
 
 	connection = matching_segment(&correlator->table, record, &sender);
-	if (!connection && take_in_time_wait(correlator, record)) {
+	if (!connection && waiting_take_segment(&correlator->waiting, record)) {
 		correlator->stats.late_segments++;
 		return;
 	}
@@ -530,20 +526,16 @@ static void feed_state(struct correlator *correlator, const struct state_record 
 	make_room(correlator);
 }
 
-/* The TIME_WAIT of a socket, which may have begun so recently that its teardown is not reported
- * yet: then it is. */
-static struct time_wait *find_time_wait(struct correlator *correlator,
-					const struct time_wait_record *record)
+/* A TIME_WAIT may have begun so recently that its teardown is not reported yet: then it is. */
+static void report_before(struct correlator *correlator, const struct time_wait_record *record)
 {
 	const struct flow *flow = &record->header.flow;
-	struct time_wait *wait =
-		time_waits_find(&correlator->time_waits, flow, record->header.netns);
 	struct connection *connection;
 	struct tuple_link *at = NULL;
 	unsigned int end;
 
-	if (wait)
-		return wait;
+	if (time_waits_find(&correlator->waiting.table, flow, record->header.netns))
+		return;
 	while ((connection = connection_next_tuple(&correlator->table, flow, &at, &end))) {
 		const struct socket_facts *socket = &connection->view.ends[end].socket;
 
@@ -552,41 +544,46 @@ static struct time_wait *find_time_wait(struct correlator *correlator,
 			continue;
 		report_over(correlator, connection);
 		reschedule(correlator, connection);
-		break;
+		return;
 	}
-	return time_waits_find(&correlator->time_waits, flow, record->header.netns);
 }
 
-static void expire_orphan(struct correlator *correlator, const struct time_wait_record *record)
+/* The orphans of a namespace that was deleted. */
+static void destroy_orphans(struct correlator *correlator, const struct record *header)
+{
+	for (struct connection *at = correlator->table.claimed.oldest; at; at = at->newer)
+		for (unsigned int end = 0; end < 2; end++) {
+			if (!at->ends[end].orphan ||
+			    at->view.ends[end].socket.netns != header->netns)
+				continue;
+			orphan_destroy(at, end, header->time);
+			reschedule(correlator, at);
+		}
+}
+
+static void feed_orphan(struct correlator *correlator, const struct time_wait_record *record)
 {
 	unsigned int end;
 	struct connection *connection = orphan_find(&correlator->table, record, &end);
 
 	if (!connection)
 		return;
-	orphan_expire(connection, end, record->header.time);
+	orphan_take_record(connection, end, record);
 	reschedule(correlator, connection);
 }
 
 static void feed_time_wait(struct correlator *correlator, const struct time_wait_record *record)
 {
-	struct time_wait *wait;
-
-	if (record->event == TIME_WAIT_EXPIRED && record->substate == TCP_STATE_FIN_WAIT2) {
-		expire_orphan(correlator, record);
+	if (record->event == TIME_WAIT_EMPTY)
+		destroy_orphans(correlator, &record->header);
+	if (record->substate == TCP_STATE_FIN_WAIT2 || record->event == TIME_WAIT_RESTART)
+		feed_orphan(correlator, record);
+	if (record->substate == TCP_STATE_FIN_WAIT2)
 		return;
-	}
-	if (record->event != TIME_WAIT_EXPIRED && record->event != TIME_WAIT_TAKEN)
-		return;
-	wait = find_time_wait(correlator, record);
-	if (!wait)
-		return;
-	if (record->event == TIME_WAIT_EXPIRED)
-		end_time_wait(correlator, wait, record->header.time, TIME_WAIT_BY_TIMER);
-	else if (record->role == ROLE_CLIENT)
-		end_time_wait(correlator, wait, record->taken, TIME_WAIT_BY_CONNECT);
-	else
-		end_time_wait(correlator, wait, record->taken, TIME_WAIT_BY_SYN);
+	if (record->event == TIME_WAIT_EXPIRED || record->event == TIME_WAIT_TAKEN ||
+	    record->event == TIME_WAIT_REMOVED)
+		report_before(correlator, record);
+	waiting_take_record(&correlator->waiting, record);
 }
 
 static void feed_owner(struct correlator *correlator, const struct owner_record *record)
@@ -633,8 +630,7 @@ static void feed_end(struct correlator *correlator, uint64_t time)
 		correlator->stats.unclaimed += table->unclaimed.oldest->view.segment_count;
 		forget(correlator, table->unclaimed.oldest);
 	}
-	while (correlator->time_waits.oldest)
-		end_time_wait(correlator, correlator->time_waits.oldest, time, TIME_WAIT_STOPPED);
+	waiting_end(&correlator->waiting, time);
 }
 
 static size_t record_size(uint16_t kind)
@@ -665,6 +661,7 @@ void correlator_feed(struct correlator *correlator, const struct record *record,
 		return;
 	}
 	correlator->stats.records++;
+	correlator->time = record->time;
 	if (record->time > correlator->settings.tolerance)
 		correlator_advance(correlator, record->time - correlator->settings.tolerance);
 	switch ((enum record_kind)record->kind) {

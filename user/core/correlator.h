@@ -39,6 +39,9 @@ struct correlator_listener {
 	/* False: nothing more of this connection is wanted. */
 	bool (*teardown)(void *context, const struct teardown_report *report);
 	void (*time_wait)(void *context, const struct time_wait_report *report);
+	/* Is the mini-socket of these addresses still there? It is answered by a record
+	 * (TIME_WAIT_FOUND, TIME_WAIT_REMOVED) or not at all. May be NULL. */
+	void (*question)(void *context, const struct flow *flow, uint32_t netns);
 	void *context;
 };
 
@@ -56,6 +59,13 @@ void correlator_advance(struct correlator *correlator, uint64_t now);
 
 /* When correlator_advance() has something to do next; UINT64_MAX: nothing. */
 uint64_t correlator_deadline(const struct correlator *correlator);
+
+/* How many mini-sockets the core knows of in a namespace, so that it can be compared with the
+ * kernel's own count; and to ask after each of them. */
+size_t correlator_mini_sockets(const struct correlator *correlator, uint32_t netns);
+/* The namespaces with a TIME_WAIT: how many were written to netns, of at most `room`. */
+size_t correlator_places(const struct correlator *correlator, uint32_t *netns, size_t room);
+void correlator_question_all(struct correlator *correlator, uint32_t netns);
 
 const struct core_stats *correlator_stats(const struct correlator *correlator);
 

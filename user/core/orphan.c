@@ -31,6 +31,15 @@ static uint64_t time_at(const struct segment *segment, unsigned int end)
 				      : segment->sightings[segment->sighting_count - 1].time;
 }
 
+static void end_orphan(struct connection *connection, unsigned int end, enum time_wait_end how,
+		       uint64_t time, bool observed)
+{
+	connection->ends[end].orphan_end = (uint8_t)how;
+	socket_end_orphan(connection, end,
+			  how == TIME_WAIT_BY_FIN ? TCP_STATE_TIME_WAIT : TCP_STATE_CLOSED, time,
+			  observed);
+}
+
 static void end_by_segment(struct connection *connection, unsigned int end,
 			   const struct segment *segment)
 {
@@ -41,8 +50,9 @@ static void end_by_segment(struct connection *connection, unsigned int end,
 	if (!state->orphan || to == TCP_STATE_UNKNOWN ||
 	    time + FIN_BEFORE_SWAP < state->orphan_since)
 		return;
-	socket_end_orphan(connection, end, to,
-			  time > state->orphan_since ? time : state->orphan_since, false);
+	end_orphan(connection, end,
+		   to == TCP_STATE_TIME_WAIT ? TIME_WAIT_BY_FIN : TIME_WAIT_BY_RESET,
+		   time > state->orphan_since ? time : state->orphan_since, false);
 }
 
 void orphan_take_segment(struct connection *connection, const struct segment *segment)
@@ -69,7 +79,7 @@ struct connection *orphan_find(const struct connection_table *table,
 
 	if (link) {
 		*end = link->end;
-		return link->connection->ends[link->end].orphan ? link->connection : NULL;
+		return link->connection;
 	}
 	while ((candidate = connection_next_tuple(table, &record->header.flow, &at, end)))
 		if (candidate->ends[*end].orphan &&
@@ -78,14 +88,81 @@ struct connection *orphan_find(const struct connection_table *table,
 	return NULL;
 }
 
-void orphan_expire(struct connection *connection, unsigned int end, uint64_t time)
+/* The kernel restarts the timer of an orphan when it is TIME_WAIT already: the FIN came. Its
+ * segment may have told so before. */
+static void become_time_wait(struct connection *connection, unsigned int end, uint64_t time)
 {
-	connection->view.ends[end].socket.expired = true;
-	socket_end_orphan(connection, end, TCP_STATE_CLOSED, time, true);
+	struct connection_end *shown = &connection->view.ends[end];
+	struct state_change *last;
+
+	if (connection->ends[end].orphan) {
+		end_orphan(connection, end, TIME_WAIT_BY_FIN, time, true);
+		return;
+	}
+	if (connection->ends[end].orphan_end != TIME_WAIT_BY_FIN || !shown->state_count)
+		return;
+	last = &shown->states[shown->state_count - 1];
+	if (last->to == TCP_STATE_TIME_WAIT)
+		last->observed = true;
+}
+
+void orphan_take_record(struct connection *connection, unsigned int end,
+			const struct time_wait_record *record)
+{
+	struct end_state *state = &connection->ends[end];
+	uint64_t time = record->header.time;
+
+	if (record->event == TIME_WAIT_BEGIN)
+		state->orphan_timeout = record->timeout_ms * 1000000ull;
+	if (record->event == TIME_WAIT_RESTART && record->substate == TCP_STATE_TIME_WAIT)
+		become_time_wait(connection, end, time);
+	if (!state->orphan)
+		return;
+	if (record->event == TIME_WAIT_EXPIRED) {
+		connection->view.ends[end].socket.expired = true;
+		end_orphan(connection, end, TIME_WAIT_BY_TIMER, time, true);
+	} else if (record->event == TIME_WAIT_REMOVED && record->removal != REMOVED_EARLY) {
+		orphan_destroy(connection, end, time);
+	} else if (record->event == TIME_WAIT_REMOVED) {
+		/* By a RST, in either direction: the segment may come yet, or was not seen. */
+		end_orphan(connection, end, TIME_WAIT_BY_RESET, time, true);
+	}
+}
+
+void orphan_destroy(struct connection *connection, unsigned int end, uint64_t time)
+{
+	connection->view.ends[end].socket.destroyed = true;
+	end_orphan(connection, end, TIME_WAIT_DESTROYED, time, true);
 }
 
 void orphan_give_up(struct connection *connection, unsigned int end, uint64_t time)
 {
 	connection->view.ends[end].socket.given_up = true;
-	socket_end_orphan(connection, end, TCP_STATE_CLOSED, time, false);
+	end_orphan(connection, end, TIME_WAIT_ENDED, time, false);
+}
+
+struct time_wait_report orphan_report(const struct connection *connection, unsigned int end,
+				      uint64_t time)
+{
+	const struct end_state *state = &connection->ends[end];
+	const struct socket_facts *socket = &connection->view.ends[end].socket;
+	uint64_t over = state->orphan ? time : state->over_time;
+	uint64_t lasted = over > state->orphan_since ? over - state->orphan_since : 0;
+	enum time_wait_end how = (enum time_wait_end)state->orphan_end;
+
+	if (state->orphan)
+		how = TIME_WAIT_STOPPED;
+	return (struct time_wait_report){
+		.id = {connection->view.id[0], connection->view.id[1]},
+		.flow = socket->flow,
+		.netns = socket->netns,
+		.substate = TCP_STATE_FIN_WAIT2,
+		.started_late = state->incomplete & INCOMPLETE_STARTED_LATE,
+		.end_seen = how != TIME_WAIT_ENDED,
+		.ended_by = how,
+		.start = state->orphan_since,
+		.duration = lasted,
+		.timeout = state->orphan_timeout,
+		.left = state->orphan_timeout > lasted ? state->orphan_timeout - lasted : 0,
+	};
 }

@@ -21,10 +21,18 @@ void orphan_take_earlier_segments(struct connection *connection, unsigned int en
 struct connection *orphan_find(const struct connection_table *table,
 			       const struct time_wait_record *record, unsigned int *end);
 
-/* Its timer ran out. */
-void orphan_expire(struct connection *connection, unsigned int end, uint64_t time);
+/* What the kernel tells of its mini-socket. */
+void orphan_take_record(struct connection *connection, unsigned int end,
+			const struct time_wait_record *record);
+
+/* Its network namespace was deleted, or an administrator removed it. */
+void orphan_destroy(struct connection *connection, unsigned int end, uint64_t time);
 
 /* Nothing more was heard of it: it is gone by now, how is not known. */
 void orphan_give_up(struct connection *connection, unsigned int end, uint64_t time);
+
+/* What is reported of the wait of its mini-socket: so far, when the tracer ended before it. */
+struct time_wait_report orphan_report(const struct connection *connection, unsigned int end,
+				      uint64_t time);
 
 #endif

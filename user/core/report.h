@@ -84,19 +84,21 @@ struct socket_facts {
 	bool eof_read;          /* valid when it was in CLOSE_WAIT */
 	uint8_t snd_wscale;     /* 0xff: not known */
 	uint8_t rcv_wscale;
-	uint8_t reset_state;             /* enum tcp_state at the kernel's reset record */
-	bool reset_sent;                 /* the kernel told of a RST sent, reset_reason says why */
-	bool reset_active;               /* ... that answers no segment */
-	bool reset_received;             /* ... or received */
-	bool fin_received;               /* the kernel processed the peer's FIN */
-	bool expired;                    /* the timer of its orphaned FIN_WAIT2 ran out */
-	bool given_up;                   /* nothing told how its orphaned FIN_WAIT2 ended */
-	bool never_accepted;             /* ended while still in its listener's queue */
-	bool listener_closed;            /* ... because the listener was closed */
-	bool linger2;                    /* TCP_LINGER2 is below 0 */
-	bool orphaned;                   /* no program held it any more at the last change */
-	uint16_t context;                /* enum state_context at the end, or of the local call */
-	uint32_t reset_reason;           /* enum sk_rst_reason, or RESET_REASON_NONE */
+	uint8_t reset_state;   /* enum tcp_state at the kernel's reset record */
+	bool reset_sent;       /* the kernel told of a RST sent, reset_reason says why */
+	bool reset_active;     /* ... that answers no segment */
+	bool reset_received;   /* ... or received */
+	bool fin_received;     /* the kernel processed the peer's FIN */
+	bool expired;          /* the timer of its orphaned FIN_WAIT2 ran out */
+	bool given_up;         /* nothing told how its orphaned FIN_WAIT2 ended */
+	bool destroyed;        /* its mini-socket: by an administrator, or with its namespace */
+	bool no_bucket;        /* no mini-socket was made: tcp_max_tw_buckets */
+	bool never_accepted;   /* ended while still in its listener's queue */
+	bool listener_closed;  /* ... because the listener was closed */
+	bool linger2;          /* TCP_LINGER2 is below 0 */
+	bool orphaned;         /* no program held it any more at the last change */
+	uint16_t context;      /* enum state_context at the end, or of the local call */
+	uint32_t reset_reason; /* enum sk_rst_reason, or RESET_REASON_NONE */
 	uint32_t kernel_retransmissions; /* of FINs, by the kernel's own account */
 };
 
@@ -140,16 +142,35 @@ struct teardown_report {
 	uint64_t durations[TCP_STATES]; /* ns in each state of the teardown, 0 if not in it */
 };
 
-/* One TIME_WAIT of a socket whose teardown was reported. */
+/* A segment of a connection whose teardown was over. */
+struct late_segment {
+	uint64_t time;
+	uint32_t seq;
+	uint32_t ack;
+	uint32_t payload;
+	uint8_t flags;
+	bool from_peer;
+};
+
+/* The wait of one mini-socket: TIME_WAIT, or an orphaned FIN_WAIT2 that no FIN ended. */
 struct time_wait_report {
-	uint64_t id[2];   /* of the connection */
+	uint64_t id[2];   /* of the connection; 0: not known, it is older than the tracer */
 	struct flow flow; /* as the socket saw it */
 	uint32_t netns;
-	uint64_t start;
-	uint64_t duration; /* so far, when the tracer ended before it; with TIME_WAIT_ENDED at most
-			    */
-	uint64_t timeout;  /* what the kernel asked its timer for */
+	uint16_t restarts;   /* that were seen */
+	uint8_t substate;    /* enum tcp_state: TIME_WAIT or FIN_WAIT2 */
+	bool started_late;   /* older than the tracer, by how much is not known */
+	bool start_inferred; /* from the time that was left to it when the tracer started */
+	bool wire;           /* it is inferred from segments, all of it */
+	bool end_seen;       /* the duration is one */
 	enum time_wait_end ended_by;
+	uint64_t start;
+	uint64_t duration; /* so far, when the tracer ended before it */
+	uint64_t timeout;  /* what the kernel asked its timer for; 0: not known */
+	uint64_t left;     /* of that, when the tracer ended before it */
+	const struct late_segment *late;
+	uint16_t late_count;
+	uint16_t late_kept; /* the first ones */
 };
 
 struct core_stats {
@@ -161,6 +182,7 @@ struct core_stats {
 	uint64_t bad_records;   /* cut short, unknown or contradictory: skipped */
 	uint64_t unclaimed;     /* segments of closes that no socket of ours took part in */
 	uint64_t time_waits;    /* reported, those that went on included */
+	uint64_t orphans;       /* FIN_WAIT2 that no FIN ended, the same */
 	uint64_t late_segments; /* seen when their teardown had already been reported */
 };
 

@@ -217,6 +217,8 @@ static void note_facts(struct socket_facts *socket, const struct state_record *r
 	socket->orphaned = record->context & CONTEXT_ORPHAN;
 	if (record->context & CONTEXT_LINGER_2)
 		socket->linger2 = true;
+	if (record->context & CONTEXT_NO_BUCKET)
+		socket->no_bucket = true;
 	socket->bytes_sent = record->bytes_sent - record->bytes_retrans;
 	socket->bytes_received = received - (socket->fin_received && received);
 	if (established && !(record->context & CONTEXT_SNAPSHOT)) {
@@ -283,6 +285,14 @@ void socket_change(struct connection *connection, unsigned int end,
 			state->orphan_since = record->header.time;
 		}
 		return;
+	}
+	if (record->context & CONTEXT_NO_BUCKET) {
+		if (to == TCP_STATE_FIN_WAIT2) {
+			state->orphan_since = record->header.time;
+			state->orphan_end = TIME_WAIT_NEVER;
+		}
+		to = TCP_STATE_CLOSED;
+		change.to = (uint8_t)to;
 	}
 	if (record->to == TCP_STATE_CLOSED && to == TCP_STATE_FIN_WAIT2) {
 		state->orphan = true;

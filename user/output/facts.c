@@ -72,11 +72,6 @@ const char *time_wait_end_name(unsigned int ended_by)
 	return NAME_OF(names, ended_by);
 }
 
-uint64_t time_wait_left(const struct time_wait_report *report)
-{
-	return report->timeout > report->duration ? report->timeout - report->duration : 0;
-}
-
 const char *record_kind_name(unsigned int kind)
 {
 	static const char *const names[] = {

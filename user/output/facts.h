@@ -24,11 +24,10 @@ static inline const struct connection_end *remote_end(const struct teardown_repo
 const char *owner_how_name(unsigned int how);
 const char *role_name(unsigned int role);
 const char *close_how_name(enum close_how how);
-const char *close_call_text(enum close_how how);                /* close(); empty: not known */
-const char *time_wait_end_name(unsigned int ended_by);          /* as in JSON: timer */
-uint64_t time_wait_left(const struct time_wait_report *report); /* ns until its timer */
-const char *record_kind_name(unsigned int kind);                /* of those that can be lost */
-const char *incomplete_name(unsigned int bit);                  /* of 1 << bit */
+const char *close_call_text(enum close_how how);       /* close(); empty: not known */
+const char *time_wait_end_name(unsigned int ended_by); /* as in JSON: timer */
+const char *record_kind_name(unsigned int kind);       /* of those that can be lost */
+const char *incomplete_name(unsigned int bit);         /* of 1 << bit */
 const char *lookup_cgroup(const struct output *output, uint64_t cgroup);
 const char *lookup_reset_reason(const struct output *output, const struct verdict *verdict);
 const char *socket_error_name(const struct connection_end *end);

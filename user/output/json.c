@@ -29,6 +29,7 @@ static void add_end(struct buffer *out, const uint8_t address[16], unsigned int 
 	buffer_add_char(out, '}');
 }
 
+/* id 0: not known. */
 static void add_identity(struct output *output, const char *type, const uint64_t id[2],
 			 uint64_t time)
 {
@@ -36,10 +37,14 @@ static void add_identity(struct output *output, const char *type, const uint64_t
 
 	buffer_add_literal(out, "{\"type\":");
 	add_name(out, type);
-	buffer_add_literal(out, ",\"schema\":1,\"connection\":\"");
-	buffer_add_hex(out, id[0], 16);
-	buffer_add_hex(out, id[1], 16);
-	buffer_add_literal(out, "\",\"ts\":\"");
+	buffer_add_literal(out, ",\"schema\":1");
+	if (id[0] || id[1]) {
+		buffer_add_literal(out, ",\"connection\":\"");
+		buffer_add_hex(out, id[0], 16);
+		buffer_add_hex(out, id[1], 16);
+		buffer_add_char(out, '"');
+	}
+	buffer_add_literal(out, ",\"ts\":\"");
 	buffer_add_timestamp(out, (int64_t)time + output->options.wall_offset);
 	buffer_add_char(out, '"');
 }
@@ -405,22 +410,59 @@ static void json_teardown(struct output *output, const struct teardown_report *r
 	buffer_add_literal(out, "}\n");
 }
 
+static void add_late_segments(struct buffer *out, const struct time_wait_report *report)
+{
+	ADD_UNSIGNED(out, "late_segments", report->late_count);
+	buffer_add_literal(out, ",\"segments\":[");
+	for (unsigned int i = 0; i < report->late_kept; i++) {
+		const struct late_segment *segment = &report->late[i];
+
+		if (i)
+			buffer_add_char(out, ',');
+		buffer_add_literal(out, "{\"t_ns\":");
+		buffer_add_unsigned(
+			out, segment->time > report->start ? segment->time - report->start : 0);
+		buffer_add_literal(out, ",\"dir\":");
+		add_name(out, segment->from_peer ? "in" : "out");
+		buffer_add_literal(out, ",\"flags\":\"");
+		add_flags(out, segment->flags);
+		buffer_add_char(out, '"');
+		ADD_UNSIGNED(out, "seq", segment->seq);
+		ADD_UNSIGNED(out, "ack", segment->ack);
+		ADD_UNSIGNED(out, "len", segment->payload);
+		buffer_add_char(out, '}');
+	}
+	buffer_add_char(out, ']');
+}
+
 static void json_time_wait(struct output *output, const struct time_wait_report *report)
 {
 	const char *ended_by = time_wait_end_name(report->ended_by);
 	struct buffer *out = &output->out;
+	bool fin_wait2 = report->substate == TCP_STATE_FIN_WAIT2;
 
-	add_identity(output, "time_wait", report->id, report->start);
+	add_identity(output, fin_wait2 ? "fin_wait2" : "time_wait", report->id, report->start);
 	add_ends(out, &report->flow, report->netns, 0);
-	if (report->ended_by != TIME_WAIT_ENDED)
+	if (report->end_seen && !report->started_late)
 		ADD_UNSIGNED(out, "duration_ns", report->duration);
-	ADD_UNSIGNED(out, "timeout_ns", report->timeout);
+	if (report->timeout)
+		ADD_UNSIGNED(out, "timeout_ns", report->timeout);
+	ADD_UNSIGNED(out, "restarts", report->restarts);
 	if (ended_by) {
 		buffer_add_literal(out, ",\"ended_by\":");
 		add_name(out, ended_by);
 	}
-	if (report->ended_by == TIME_WAIT_STOPPED)
-		ADD_UNSIGNED(out, "left_ns", time_wait_left(report));
+	if (report->ended_by == TIME_WAIT_STOPPED && report->timeout)
+		ADD_UNSIGNED(out, "left_ns", report->left);
+	if (report->late_count)
+		add_late_segments(out, report);
+	if (report->wire)
+		buffer_add_literal(out, ",\"inferred\":[\"ts\",\"duration_ns\",\"timeout_ns\","
+					"\"restarts\",\"ended_by\"]");
+	else if (report->start_inferred)
+		buffer_add_literal(out, ",\"inferred\":[\"ts\"]");
+	if (report->start_inferred || report->started_late)
+		buffer_add_literal(out, ",\"incomplete\":[\"started-late\"]");
 	buffer_add_literal(out, "}\n");
 }
 
@@ -451,6 +493,7 @@ static void json_end(struct output *output, const struct core_stats *stats, uint
 	ADD_UNSIGNED(out, "bad_records", stats->bad_records);
 	ADD_UNSIGNED(out, "unclaimed", stats->unclaimed);
 	ADD_UNSIGNED(out, "time_waits", stats->time_waits);
+	ADD_UNSIGNED(out, "fin_wait2s", stats->orphans);
 	ADD_UNSIGNED(out, "late_segments", stats->late_segments);
 	ADD_UNSIGNED(out, "duration_ns", duration);
 	buffer_add_literal(out, "}\n");

@@ -533,38 +533,78 @@ static void add_seconds(struct buffer *out, uint64_t ns)
 	buffer_add_literal(out, " s");
 }
 
-/* Those that go on are told of together, at the end. */
-static void timeline_time_wait(struct output *output, const struct time_wait_report *report)
+static const char *why_ended(const struct time_wait_report *report)
 {
 	static const char *const ends[TIME_WAIT_ENDS] = {
+		[TIME_WAIT_ENDED] = "then something other than its timer ended it",
 		[TIME_WAIT_BY_TIMER] = "until its timer ran out",
 		[TIME_WAIT_BY_CONNECT] = "until a connect() took its ports",
 		[TIME_WAIT_BY_SYN] = "until a SYN of the peer took its ports",
+		[TIME_WAIT_BY_RESET] = "until a RST removed it",
+		[TIME_WAIT_DESTROYED] =
+			"until it was removed: by ss -K or with its network namespace",
 	};
+
+	return ends[report->ended_by];
+}
+
+/* What the kernel asked for, and what moved the end. */
+static void add_asked(struct buffer *out, const struct time_wait_report *report)
+{
+	if (report->ended_by == TIME_WAIT_BY_TIMER && report->timeout) {
+		buffer_add_literal(out, " (asked for ");
+		add_seconds(out, report->timeout);
+		buffer_add_char(out, ')');
+	}
+	if (report->restarts) {
+		buffer_add_literal(out, ", started again ");
+		buffer_add_unsigned(out, report->restarts);
+		buffer_add_string(out, report->restarts == 1 ? " time" : " times");
+	}
+	if (report->late_count) {
+		buffer_add_literal(out, ", ");
+		buffer_add_unsigned(out, report->late_count);
+		buffer_add_string(out,
+				  report->late_count == 1 ? " late segment" : " late segments");
+	}
+	if (report->start_inferred)
+		buffer_add_literal(out, "; ~begun before the tracer");
+}
+
+/* Those that go on are told of together, at the end. */
+static void timeline_time_wait(struct output *output, const struct time_wait_report *report)
+{
+	bool orphan = report->substate == TCP_STATE_FIN_WAIT2;
 	struct buffer *out = &output->out;
 
 	if (report->ended_by == TIME_WAIT_STOPPED) {
+		if (orphan)
+			return; /* its ladder says so */
 		output->still_waiting++;
-		if (time_wait_left(report) > output->longest_wait)
-			output->longest_wait = time_wait_left(report);
+		if (report->left > output->longest_wait)
+			output->longest_wait = report->left;
 		return;
 	}
 	text_add_endpoint(out, report->flow.local, report->flow.local_port);
 	buffer_add_literal(out, " → ");
 	text_add_endpoint(out, report->flow.remote, report->flow.remote_port);
-	if (report->ended_by == TIME_WAIT_ENDED) {
-		buffer_add_literal(out, "   TIME_WAIT is over, its end was not seen");
+	buffer_add_string(out, orphan         ? "   FIN_WAIT2 without a program "
+			       : report->wire ? "   ~TIME_WAIT "
+					      : "   TIME_WAIT ");
+	if (report->ended_by == TIME_WAIT_NEVER) {
+		buffer_add_literal(out, "never began: tcp_max_tw_buckets left no room");
+	} else if (!report->end_seen) {
+		buffer_add_literal(out, "is over, its end was not seen");
+	} else if (report->started_late) {
+		buffer_add_literal(out, "went on ");
+		buffer_add_string(out, why_ended(report));
 	} else {
-		buffer_add_literal(out, "   TIME_WAIT lasted ");
+		buffer_add_literal(out, "lasted ");
 		add_seconds(out, report->duration);
 		buffer_add_literal(out, ", ");
-		buffer_add_string(out, ends[report->ended_by]);
+		buffer_add_string(out, why_ended(report));
 	}
-	if (report->ended_by == TIME_WAIT_BY_TIMER) {
-		buffer_add_literal(out, " (asked for ");
-		add_seconds(out, report->timeout);
-		buffer_add_char(out, ')');
-	}
+	add_asked(out, report);
 	buffer_add_char(out, '\n');
 	output->after_line = true;
 }

@@ -53,7 +53,8 @@ def expect(teardown, **wanted):
             right = found == value
         if not right:
             wrong.append(f"{name} is {found!r}, expected {value!r}")
-    wrong += contradictions(teardown)
+    if "states" in teardown:
+        wrong += contradictions(teardown)
     if wrong:
         raise Failure("\n".join([*wrong, json.dumps(teardown)]))
 

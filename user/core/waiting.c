@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "core/waiting.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/flow.h"
+
+#define MS 1000000ull
+#define S (1000 * MS)
+
+/* Records of one event arrive in any order within this time. */
+#define TOGETHER (5 * MS)
+/* Who took the addresses tells so when its handshake is done; until then it is asked this often. */
+#define ASK_EVERY S
+#define ASK_AT_MOST 130 /* connect() gives up after 127 s (tcp_syn_retries 6) */
+/* The time that is left to one ends on the dot, a restart moves it further than this. */
+#define RESTART_MOVES (2 * S)
+
+int waiting_init(struct waiting *waiting)
+{
+	*waiting = (struct waiting){0};
+	return time_waits_init(&waiting->table);
+}
+
+void waiting_done(struct waiting *waiting)
+{
+	time_waits_done(&waiting->table);
+}
+
+static void end(struct waiting *waiting, struct time_wait *wait, uint64_t time,
+		enum time_wait_end ended_by)
+{
+	struct time_wait_report report = time_wait_report(wait, time, ended_by);
+
+	waiting->stats->time_waits++;
+	waiting->listener.ended(waiting->listener.context, &report);
+	time_waits_remove(&waiting->table, wait);
+}
+
+/* When it ended, if that was seen before it was known why. */
+static uint64_t gone_or(const struct time_wait *wait, uint64_t time)
+{
+	return wait->notes && wait->notes->gone ? wait->notes->gone : time;
+}
+
+static void ask_at(struct waiting *waiting, struct time_wait_notes *notes, uint64_t time)
+{
+	heap_set(&waiting->table.questions, &notes->question, time);
+}
+
+static bool together(uint64_t one, uint64_t other)
+{
+	return one < other ? other - one < TOGETHER : one - other < TOGETHER;
+}
+
+/* A RST that the kernel takes removes it, unless tcp_rfc1337 is set (RFC 1337). Whether it did is
+ * seen by what follows. */
+static void note_reset(struct waiting *waiting, struct time_wait *wait, uint64_t time)
+{
+	struct time_wait_notes *notes = time_wait_notes(wait);
+
+	if (!notes)
+		return;
+	if (notes->gone && together(notes->gone, time)) {
+		end(waiting, wait, notes->gone, TIME_WAIT_BY_RESET);
+		return;
+	}
+	if (wait->wire) {
+		end(waiting, wait, time, TIME_WAIT_BY_RESET);
+		return;
+	}
+	notes->reset = time;
+	notes->questions = 0;
+	ask_at(waiting, notes, time + TOGETHER);
+}
+
+static void add(struct waiting *waiting, const struct time_wait *like, uint64_t now)
+{
+	struct time_waits *table = &waiting->table;
+	struct time_wait *former = time_waits_find(table, &like->flow, like->netns);
+
+	/* Its own end was not seen, or it is the one that was found at the start. */
+	if (former && former->found && !like->found && like->start < former->start + S)
+		time_waits_remove(table, former);
+	else if (former)
+		end(waiting, former, gone_or(former, now), TIME_WAIT_ENDED);
+	if (!time_waits_add(table, like)) {
+		waiting->stats->lost[RECORD_TIME_WAIT]++;
+		return;
+	}
+	if (table->count <= waiting->room)
+		return;
+	waiting->stats->evicted++;
+	end(waiting, table->oldest, now, TIME_WAIT_ENDED);
+}
+
+/* Of segments that came before the teardown was reported: a RST after its end. */
+static void take_earlier_reset(struct waiting *waiting, const struct connection *connection,
+			       unsigned int local, const struct time_wait *like)
+{
+	const struct connection_view *view = &connection->view;
+	struct time_wait *wait = time_waits_find(&waiting->table, &like->flow, like->netns);
+
+	for (uint32_t i = 0; wait && i < view->segment_count; i++) {
+		const struct segment *segment = &view->segments[i];
+
+		if (segment->sender == local || !(segment->flags & SEGMENT_RST) ||
+		    segment->time < wait->start || segment->seq != wait->rcv_nxt)
+			continue;
+		note_reset(waiting, wait, segment->time);
+		return;
+	}
+}
+
+static void never(struct waiting *waiting, const struct time_wait *like)
+{
+	struct time_wait_report report = time_wait_report(like, like->start, TIME_WAIT_NEVER);
+
+	waiting->stats->time_waits++;
+	waiting->listener.ended(waiting->listener.context, &report);
+}
+
+/* As it is at both ends, or without sockets as it must have been. */
+static void describe(const struct connection *connection, unsigned int local,
+		     struct time_wait *like)
+{
+	const struct connection_end *ends = connection->view.ends;
+	const struct fin *fin = &connection->ends[!local].fin;
+
+	*like = (struct time_wait){
+		.id = {connection->view.id[0], connection->view.id[1]},
+		.flow = ends[local].socket.flow,
+		.netns = ends[local].socket.netns,
+		.rcv_nxt = fin->known ? fin->end : 0,
+		.start = ends[local].states[ends[local].state_count - 1].time,
+	};
+	like->heard = like->start;
+	if (ends[local].has_socket)
+		return;
+	like->wire = true;
+	like->netns = connection->netns;
+	memcpy(like->flow.local, ends[local].address, sizeof(like->flow.local));
+	memcpy(like->flow.remote, ends[!local].address, sizeof(like->flow.remote));
+	like->flow.local_port = ends[local].port;
+	like->flow.remote_port = ends[!local].port;
+}
+
+void waiting_begin(struct waiting *waiting, const struct connection *connection, unsigned int local)
+{
+	const struct connection_end *shown = &connection->view.ends[local];
+	struct time_wait like;
+
+	if (!shown->state_count || (!shown->has_socket && !waiting->wire))
+		return;
+	describe(connection, local, &like);
+	if (shown->states[shown->state_count - 1].to == TCP_STATE_TIME_WAIT) {
+		add(waiting, &like, like.start);
+		take_earlier_reset(waiting, connection, local, &like);
+	} else if (shown->socket.no_bucket && shown->socket.fin_received) {
+		never(waiting, &like);
+	}
+}
+
+/* Any segment with an ACK that is not taken restarts the timer, the peer's FIN sent again most of
+ * all (tcp_timewait_state_process()); of those that are reported it is the only one to do so. */
+static void restart_by_segment(struct waiting *waiting, struct time_wait *wait, uint64_t time)
+{
+	if (time < wait->heard || together(time, wait->heard))
+		return;
+	time_waits_hear(&waiting->table, wait, time);
+	wait->heard_on_segment = true;
+	wait->restarts++;
+}
+
+/* On the wire alone the SYN itself is all there is to see. The kernel's own word is better: who
+ * gets no answer has not taken anything over. */
+static void take_syn(struct waiting *waiting, const struct segment_record *record)
+{
+	const struct flow *flow = &record->header.flow;
+	struct flow reverse = flow_reverse(flow);
+	struct time_wait *own = time_waits_find(&waiting->table, flow, record->header.netns);
+	struct time_wait *peer = time_waits_find(&waiting->table, &reverse, record->header.netns);
+
+	if (own)
+		end(waiting, own, record->header.time, TIME_WAIT_BY_CONNECT);
+	if (peer)
+		end(waiting, peer, record->header.time, TIME_WAIT_BY_SYN);
+}
+
+bool waiting_take_segment(struct waiting *waiting, const struct segment_record *record)
+{
+	const struct flow *flow = &record->header.flow;
+	struct flow reverse = flow_reverse(flow);
+	struct time_wait *wait = time_waits_find(&waiting->table, &reverse, record->header.netns);
+	uint32_t end_seq = record->seq + record->payload + 1;
+
+	if (waiting->wire && record->flags & SEGMENT_SYN && !(record->flags & SEGMENT_ACK)) {
+		take_syn(waiting, record);
+		return false;
+	}
+	if (wait && record->flags & SEGMENT_RST) {
+		time_wait_add_late(wait, record, true);
+		if (!wait->rcv_nxt || record->seq == wait->rcv_nxt)
+			note_reset(waiting, wait, record->header.time);
+		return true;
+	}
+	if (wait && record->flags & SEGMENT_FIN && (!wait->rcv_nxt || end_seq == wait->rcv_nxt)) {
+		time_wait_add_late(wait, record, true);
+		restart_by_segment(waiting, wait, record->header.time);
+		return true;
+	}
+	wait = time_waits_find(&waiting->table, flow, record->header.netns);
+	if (!wait || !(record->flags & SEGMENT_ACK) || record->ack != wait->rcv_nxt)
+		return false;
+	time_wait_add_late(wait, record, false);
+	return true;
+}
+
+static void take_restart(struct waiting *waiting, struct time_wait *wait, uint64_t time)
+{
+	bool counted = wait->heard_on_segment && together(time, wait->heard);
+
+	time_waits_hear(&waiting->table, wait, time);
+	wait->heard_on_segment = false;
+	wait->restarts += !counted;
+}
+
+static void take_removal(struct waiting *waiting, struct time_wait *wait,
+			 const struct time_wait_record *record)
+{
+	struct time_wait_notes *notes = time_wait_notes(wait);
+	uint64_t time = record->header.time;
+
+	if (!notes)
+		return;
+	if (record->removal == REMOVED_BY_ABORT) {
+		end(waiting, wait, time, TIME_WAIT_DESTROYED);
+	} else if (record->removal == REMOVED_EARLY) {
+		notes->gone = time;
+		if (notes->reset && together(notes->reset, time))
+			end(waiting, wait, time, TIME_WAIT_BY_RESET);
+		else
+			ask_at(waiting, notes, time + ASK_EVERY);
+	} else if (notes->reset && !notes->gone) {
+		end(waiting, wait, notes->reset, TIME_WAIT_BY_RESET);
+	} else if (notes->overdue) {
+		end(waiting, wait, time, TIME_WAIT_ENDED);
+	} else {
+		end(waiting, wait, gone_or(wait, time), TIME_WAIT_DESTROYED);
+	}
+}
+
+/* It is there, and for so long: the answer to a question, or it is older than the tracer. */
+static void take_found(struct waiting *waiting, struct time_wait *wait,
+		       const struct time_wait_record *record)
+{
+	uint64_t time = record->header.time;
+	uint64_t timer_set = time + record->timeout_ms * MS - TIME_WAIT_LENGTH;
+	const struct time_wait like = {
+		.start = timer_set,
+		.flow = record->header.flow,
+		.netns = record->header.netns,
+		.found = true,
+	};
+
+	if (!wait) {
+		add(waiting, &like, time);
+		return;
+	}
+	if (wait->notes && wait->notes->overdue) {
+		wait->restarts++;
+	} else if (timer_set > wait->heard + RESTART_MOVES) {
+		wait->restarts++;
+		wait->heard_on_segment = false;
+		time_waits_hear(&waiting->table, wait, timer_set);
+	}
+	if (!wait->notes)
+		return;
+	wait->notes->reset = wait->notes->gone = 0;
+	wait->notes->overdue = false;
+	heap_remove(&waiting->table.questions, &wait->notes->question);
+}
+
+/* All of the namespace went with it. */
+static void take_empty(struct waiting *waiting, const struct record *header)
+{
+	struct time_wait *next;
+
+	for (struct time_wait *wait = waiting->table.oldest; wait; wait = next) {
+		next = wait->newer;
+		if (wait->netns == header->netns)
+			end(waiting, wait, gone_or(wait, header->time), TIME_WAIT_DESTROYED);
+	}
+}
+
+void waiting_take_record(struct waiting *waiting, const struct time_wait_record *record)
+{
+	const struct record *header = &record->header;
+	struct time_wait *wait = time_waits_find(&waiting->table, &header->flow, header->netns);
+
+	if (record->event == TIME_WAIT_FOUND)
+		take_found(waiting, wait, record);
+	else if (record->event == TIME_WAIT_EMPTY)
+		take_empty(waiting, header);
+	else if (!wait || header->time + TOGETHER < wait->start)
+		return; /* of an earlier one with these addresses */
+	else if (record->event == TIME_WAIT_EXPIRED)
+		end(waiting, wait, header->time, TIME_WAIT_BY_TIMER);
+	else if (record->event == TIME_WAIT_TAKEN)
+		end(waiting, wait, gone_or(wait, record->taken ? record->taken : header->time),
+		    record->role == ROLE_CLIENT ? TIME_WAIT_BY_CONNECT : TIME_WAIT_BY_SYN);
+	else if (record->event == TIME_WAIT_RESTART)
+		take_restart(waiting, wait, header->time);
+	else if (record->event == TIME_WAIT_REMOVED)
+		take_removal(waiting, wait, record);
+}
+
+static void question(const struct waiting *waiting, const struct time_wait *wait)
+{
+	if (waiting->listener.question)
+		waiting->listener.question(waiting->listener.context, &wait->flow, wait->netns);
+}
+
+void waiting_question_all(struct waiting *waiting, uint32_t netns)
+{
+	for (struct time_wait *wait = waiting->table.oldest; wait; wait = wait->newer)
+		if (wait->netns == netns && !(wait->notes && wait->notes->gone))
+			question(waiting, wait);
+}
+
+/* When the oldest must have ended, however it did. */
+static uint64_t overdue(const struct waiting *waiting)
+{
+	const struct time_wait *oldest = waiting->table.oldest;
+
+	return oldest ? oldest->heard + waiting->limit : UINT64_MAX;
+}
+
+uint64_t waiting_deadline(const struct waiting *waiting)
+{
+	const struct heap_item *first = heap_first(&waiting->table.questions);
+	uint64_t deadline = overdue(waiting);
+
+	return first && first->time < deadline ? first->time : deadline;
+}
+
+static void ask_again(struct waiting *waiting, struct time_wait_notes *notes, uint64_t now)
+{
+	if (notes->questions++ < (notes->gone ? ASK_AT_MOST : 1)) {
+		ask_at(waiting, notes, now + ASK_EVERY);
+		question(waiting, notes->wait);
+	} else if (notes->gone) {
+		end(waiting, notes->wait, notes->gone, TIME_WAIT_ENDED);
+	} else {
+		heap_remove(&waiting->table.questions, &notes->question);
+	}
+}
+
+/* Nothing told of its end: one question, then it is given up. One that is gone is asked for
+ * already. */
+static void give_up(struct waiting *waiting, struct time_wait *wait, uint64_t now)
+{
+	struct time_wait_notes *notes = time_wait_notes(wait);
+
+	if (!notes || notes->overdue || !waiting->listener.question) {
+		end(waiting, wait, gone_or(wait, now), TIME_WAIT_ENDED);
+		return;
+	}
+	notes->overdue = true;
+	time_waits_hear(&waiting->table, wait, now);
+	question(waiting, wait);
+}
+
+void waiting_advance(struct waiting *waiting, uint64_t now)
+{
+	struct heap_item *first;
+
+	while ((first = heap_first(&waiting->table.questions)) && first->time <= now)
+		ask_again(waiting, container_of(first, struct time_wait_notes, question),
+			  first->time);
+	while (overdue(waiting) <= now)
+		give_up(waiting, waiting->table.oldest, overdue(waiting));
+}
+
+void waiting_end(struct waiting *waiting, uint64_t time)
+{
+	while (waiting->table.oldest) {
+		struct time_wait *wait = waiting->table.oldest;
+
+		end(waiting, wait, gone_or(wait, time),
+		    wait->notes && wait->notes->gone ? TIME_WAIT_ENDED : TIME_WAIT_STOPPED);
+	}
+}
