@@ -58,7 +58,7 @@ static __always_inline void mini_socket_begins(struct sock *sk, const struct tcp
 		news.socket = bpf_get_socket_cookie(sk);
 	} else {
 		known = facts_find((__u64)sk);
-		news.socket = known ? known->id : 0;
+		news.socket = known ? known->id : sk->__sk_common.skc_cookie.counter;
 	}
 	news.timeout_ms = mini_socket_ms(jiffies < least ? least : jiffies);
 	mini_socket_tell(flow, kernel_netns(sk), &news);

@@ -39,6 +39,11 @@ static __always_inline struct cpu_value *this_cpu(void)
 	return bpf_map_lookup_elem(&cpus, &only);
 }
 
+static __always_inline __u32 netns_of(const struct inet_timewait_sock *tw)
+{
+	return BPF_CORE_READ(tw, __tw_common.skc_net.net, ns.inum);
+}
+
 /* Who it is, and whether the filter wants to hear of it. */
 static __always_inline bool identify(const struct inet_timewait_sock *tw, struct flow *flow,
 				     struct mini_socket_news *news)
@@ -53,11 +58,6 @@ static __always_inline bool identify(const struct inet_timewait_sock *tw, struct
 	return true;
 }
 
-static __always_inline __u32 netns_of(const struct inet_timewait_sock *tw)
-{
-	return BPF_CORE_READ(tw, __tw_common.skc_net.net, ns.inum);
-}
-
 static __always_inline int handle_expiry(const struct timer_list *timer)
 {
 	const struct inet_timewait_sock *tw =
@@ -66,13 +66,15 @@ static __always_inline int handle_expiry(const struct timer_list *timer)
 	struct mini_socket_news news = {.event = TIME_WAIT_EXPIRED};
 	struct cpu_value *cpu = this_cpu();
 	struct flow flow;
+	__u32 netns;
 
 	if (cpu)
 		cpu->expiring = (__u64)tw;
 	if (!identify(tw, &flow, &news))
 		return 0;
-	held_take(&flow, netns_of(tw));
-	mini_socket_tell(&flow, netns_of(tw), &news);
+	netns = netns_of(tw);
+	held_take(&flow, netns);
+	mini_socket_tell(&flow, netns, &news);
 	return 0;
 }
 
@@ -94,6 +96,7 @@ static __always_inline int handle_end(const struct inet_timewait_sock *tw)
 	struct cpu_value *cpu = this_cpu();
 	struct flow flow;
 	__u64 expiring;
+	__u32 netns;
 
 	if (!cpu)
 		return 0;
@@ -101,10 +104,11 @@ static __always_inline int handle_end(const struct inet_timewait_sock *tw)
 	cpu->expiring = 0;
 	if (expiring == (__u64)tw || !identify(tw, &flow, &news))
 		return 0;
+	netns = netns_of(tw);
 	news.removal = removal_of(tw);
 	if (news.removal != REMOVED_BY_ABORT)
-		held_note(&flow, netns_of(tw), bpf_ktime_get_boot_ns());
-	mini_socket_tell(&flow, netns_of(tw), &news);
+		held_note(&flow, netns, bpf_ktime_get_boot_ns());
+	mini_socket_tell(&flow, netns, &news);
 	return 0;
 }
 

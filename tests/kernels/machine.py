@@ -12,7 +12,7 @@ QEMU = "qemu-system-x86_64"
 # cmpxchg16b: after it QEMU 7.2 gives an interrupt wrong flags, of which every second 6.12 dies.
 CPU = "max,-cx16"
 BUSYBOX = "/bin/busybox"
-DEADLINE = 150
+DEADLINE = 300
 # What a kernel says when something of it broke. A machine is slow, so stalls are not among it.
 SPLAT = re.compile(r"BUG:|WARNING:|Oops|Call Trace|[Gg]eneral protection|UBSAN|Kernel panic|"
                    r"INFO: task|double fault|refcount_t")
@@ -37,8 +37,8 @@ def check():
 
 
 class Transcript:
-    """What a machine said: its release, of each mode the lines, its log, and on the console what
-    came before it died."""
+    """What a machine said: its release, of each mode the lines, those of the waits, its log, and on
+    the console what came before it died."""
 
     def __init__(self, told, console, hung):
         self.hung = hung
@@ -47,12 +47,15 @@ class Transcript:
         self.ended = bool(parts) and parts[-1].strip() == "end"
         self.console = console.replace("\r", "").splitlines()
         self.modes = {}
+        self.waits = None
         self.log = []
         for part in parts:
             title, *lines = part.splitlines()
             what, _, options = title.partition(" ")
             if what == "mode":
                 self.modes[options] = lines
+            elif what == "waits":
+                self.waits = lines
             elif what == "log":
                 self.log = lines
 
@@ -66,7 +69,7 @@ def _libraries(program):
     return re.findall(r"(/\S+) \(0x", listed)
 
 
-def _fill(root, kernel, programs, modes):
+def _fill(root, kernel, programs, modes, waits):
     for name in FOLDERS:
         os.makedirs(os.path.join(root, name))
     shutil.copy(BUSYBOX, os.path.join(root, "bin/busybox"))
@@ -78,8 +81,9 @@ def _fill(root, kernel, programs, modes):
             shutil.copy(library, root + library)
     shutil.copytree(os.path.join(kernel, "modules"), os.path.join(root, "modules"),
                     dirs_exist_ok=True)
-    with open(os.path.join(root, "modes"), "w", encoding="utf-8") as file:
-        file.writelines(mode + "\n" for mode in modes)
+    for name, lines in ("modes", modes), ("waits", waits):
+        with open(os.path.join(root, name), "w", encoding="utf-8") as file:
+            file.writelines(line + "\n" for line in lines)
 
 
 def _pack(root, archive):
@@ -97,13 +101,14 @@ class Machines:
         self._running = set()
         self._stopped = False
 
-    def run(self, kernel, programs, modes):
-        """Starts the kernel of a folder and runs the modes in it; the transcript. A machine that
+    def run(self, kernel, programs, modes, waits):
+        """Starts the kernel of a folder, runs the modes in it one after the other, and then the
+        tracers of `waits` (options) side by side; the transcript. A machine that
         died (not one that hangs) is started once more: QEMU without KVM now and then breaks a
         guest of two CPUs, most often as it starts."""
         with tempfile.TemporaryDirectory(prefix="tcpclose-machine-") as work:
             root, archive = os.path.join(work, "root"), os.path.join(work, "initramfs")
-            _fill(root, kernel, programs, modes)
+            _fill(root, kernel, programs, modes, waits)
             _pack(root, archive)
             transcript = self._start(kernel, archive, work)
             if not transcript.ended and not transcript.hung and not self._stopped:

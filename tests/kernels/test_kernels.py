@@ -19,6 +19,7 @@ from harness.expect import expect, segments
 from harness.tap import Failure, Skip, case
 from harness.tracer import BUILD, PROGRAM
 from machine import Machines, Unable, check
+import waits
 
 CACHE = os.environ.get("KERNEL_CACHE", os.path.join(BUILD, "kernels"))
 AT_ONCE = 2
@@ -26,10 +27,16 @@ CASE_DEADLINE = 500
 # Options, and where segments are then seen.
 TC, XDP = {"tc-ingress", "tc-egress"}, {"xdp", "tc-egress"}
 MODES = {"": TC, "--without socket-cookie": TC, "--without tcx": TC, "--packets xdp": XDP,
-         "--packets none": set()}
+         "--packets none": set(), "--without fentry": TC}
+# Run side by side; what each has chosen for the end of TIME_WAIT.
+WAITS = {"": "fentry:tw_timer_handler", "--without fentry": "timer:timer_expire_entry"}
 # What --explain must choose where nothing is switched off, and since which version.
 CHOSEN = {"which socket is which": ("socket cookie", (5, 12)),
           "memory of sockets": ("map that grows", (6, 1)),
+          "start of a mini-socket": ("fentry:tcp_time_wait", (5, 5)),
+          "restart of TIME_WAIT": ("fentry:__inet_twsk_schedule", (5, 5)),
+          "end of TIME_WAIT, of orphans": ("fentry:tw_timer_handler", (5, 5)),
+          "early end of TIME_WAIT": ("fentry:inet_twsk_kill", (5, 5)),
           "segments received": ("tcx ingress", (6, 6)),
           "segments sent": ("tcx egress", (6, 6)),
           "RST sent": ("tcp:tcp_send_reset, with its reason", (6, 10))}
@@ -83,8 +90,9 @@ class Bench:
     def _run(self, kernel):
         folder = obtain(kernel, CACHE)
         begin = time.monotonic()
-        programs = [PROGRAM, os.path.join(BUILD, "tests/workload/closes")]
-        transcript = self._machines.run(folder, programs, modes_of(folder))
+        programs = [PROGRAM, *(os.path.join(BUILD, "tests/workload", name)
+                               for name in ("closes", "waits"))]
+        transcript = self._machines.run(folder, programs, modes_of(folder), WAITS)
         transcript.seconds = time.monotonic() - begin
         return transcript
 
@@ -221,6 +229,27 @@ def try_mode(bench, kernel, options):
         raise Failure("\n".join(wrong))
 
 
+def try_waits(bench, kernel):
+    transcript = bench.transcript(kernel)
+    if transcript.waits is None:
+        raise Failure("\n".join(["the machine died", *transcript.console[-60:]]))
+    made = [json.loads(line) for line in transcript.waits if line.startswith("{")]
+    tellers = [waits.Told(number, transcript.waits) for number in range(len(WAITS))]
+    wrong = [line for close in made for line in waits.check_close(tellers, close)]
+    if {close["made"] for close in made} != waits.ENDED_BY.keys() | waits.ORPHANED.keys():
+        wrong.append(f"made were {made}")
+    for options, told in zip(WAITS, tellers):
+        chosen = bench.run(kernel, options).plan.get("end of TIME_WAIT, of orphans")
+        if chosen != WAITS[options]:
+            wrong.append(f"with {options!r} the ends are told by {chosen}")
+        if len(told.others) != 1 or not SUMMARY.fullmatch(told.others[0]):
+            wrong.append(f"with {options!r} on stderr: {told.others}")
+    tap.note(f"{kernel.name}: the lengths differ by {waits.widest(tellers, made) / 1e6:.1f} ms; "
+             f"{' / '.join(line for told in tellers for line in told.others)}")
+    if wrong:
+        raise Failure("\n".join([*wrong, "all that was said:", *transcript.waits]))
+
+
 def try_log(bench, kernel):
     transcript = bench.transcript(kernel)
     tap.note(f"{kernel.name}: {transcript.release}, {transcript.seconds:.0f} s")
@@ -243,6 +272,8 @@ def register(kernel):
     for options in MODES:
         case(f"{kernel.name}: {options or 'as it comes'}", CASE_DEADLINE)(
             lambda bench, options=options: try_mode(bench, kernel, options))
+    case(f"{kernel.name}: TIME_WAIT by function and by timer", CASE_DEADLINE)(
+        lambda bench: try_waits(bench, kernel))
     case(f"{kernel.name}: the kernel's log", CASE_DEADLINE)(lambda bench: try_log(bench, kernel))
 
 
