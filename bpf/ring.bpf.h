@@ -32,10 +32,10 @@ struct lost_map {
 
 /* Key: flow as the socket sees it; value: unused. The flows that a filter by owner lets through.
  * Writer: the socket witness. Reader: the packet witness, for closing segments only. Bound: least
- * recently used goes first. Empty and unread without such a filter. */
+ * recently used goes first. Without such a filter it is unread, and user space makes it small. */
 struct wanted_flows_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 1 << 18);
 	__type(key, struct flow);
 	__type(value, __u8);
 };

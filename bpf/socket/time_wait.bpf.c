@@ -44,12 +44,24 @@ static __always_inline __u32 netns_of(const struct inet_timewait_sock *tw)
 	return BPF_CORE_READ(tw, __tw_common.skc_net.net, ns.inum);
 }
 
+/* Of its owner it knows the namespace and nothing else: then the flow has to be known. */
+static __always_inline bool owner_passes(const struct flow *flow, __u32 netns)
+{
+	const struct filter *filter = (const struct filter *)&settings.filter;
+
+	if (!settings.follow_flows)
+		return true;
+	if (filter->netns && netns != filter->netns)
+		return false;
+	return (!filter->pid && !filter->comm[0] && !filter->cgroup) || flow_is_wanted(flow);
+}
+
 /* Who it is, and whether the filter wants to hear of it. */
 static __always_inline bool identify(const struct inet_timewait_sock *tw, struct flow *flow,
 				     struct mini_socket_news *news)
 {
 	kernel_flow_probed(flow, &tw->__tw_common);
-	if (!socket_flow_passes(flow) || (settings.follow_flows && !flow_is_wanted(flow)))
+	if (!socket_flow_passes(flow) || !owner_passes(flow, netns_of(tw)))
 		return false;
 	/* It keeps the cookie of the socket it stands for. */
 	if (settings.has_cookie)
@@ -144,7 +156,7 @@ static __always_inline int handle_begin(struct sock *sk, int state, int jiffies)
 	if (!tcp)
 		return 0;
 	kernel_flow(&flow, sk, tcp);
-	if (socket_flow_passes(&flow) && (!settings.follow_flows || flow_is_wanted(&flow)))
+	if (socket_flow_passes(&flow) && owner_passes(&flow, kernel_netns(sk)))
 		mini_socket_begins(sk, tcp, &flow, jiffies);
 	return 0;
 }

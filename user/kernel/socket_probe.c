@@ -89,10 +89,13 @@ static void choose_programs(struct socket *skeleton, const struct plan *plan)
 /* Sockets that a map of a fixed size has room for: 18 MB. */
 #define FACTS_FIXED (1 << 17)
 
-static int size_maps(struct socket *skeleton, const struct plan *plan, size_t ring_size)
+static int size_maps(struct socket *skeleton, const struct plan *plan,
+		     const struct settings *settings, size_t ring_size)
 {
 	int error = bpf_map__set_max_entries(skeleton->maps.ring, (unsigned int)ring_size);
 
+	if (!error && !settings->follow_flows)
+		error = bpf_map__set_max_entries(skeleton->maps.wanted_flows, 1);
 	if (!error && !plan->map_grows)
 		error = bpf_map__set_map_flags(skeleton->maps.facts, 0);
 	if (!error && !plan->map_grows)
@@ -116,7 +119,7 @@ int socket_probe_open(struct socket_probe **result, const struct plan *plan,
 	}
 	memcpy((void *)&probe->skeleton->rodata->settings, settings, sizeof(*settings));
 	choose_programs(probe->skeleton, plan);
-	error = size_maps(probe->skeleton, plan, ring_size);
+	error = size_maps(probe->skeleton, plan, settings, ring_size);
 	if (!error)
 		error = socket__load(probe->skeleton);
 	if (error)
