@@ -2,18 +2,26 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 """TIME_WAIT: how long it lasts and what ends it, beside what sock_diag lists at the same time."""
 
+import collections
 import contextlib
+import json
+import os
+import re
 import select
 import socket
+import subprocess
 import sys
+import tempfile
 import time
 
 from harness import tap
 from harness.expect import equal, expect
+from harness.namespace import Namespace
 from harness.pair import ADDRESSES, Pair, of, time_of, traced
 from harness.puppet import Puppet
 from harness.tables import Waiting
 from harness.tap import Failure, case, note
+from harness.tracer import BUILD, Tracer
 from harness.wire import Peer, Tun
 
 CONNECTIONS = 100 # of each family
@@ -100,8 +108,68 @@ class Restarted:
             raise Failure(f"it lasted {lasted} ns after it was started again: {wait}")
 
 
-@case("the timer ends it, when sock_diag says so", deadline=120)
+class Crowd:
+    """A hundred thousand that begin to wait at the same time."""
+
+    FIRST, MORE = 100_000, 100_000 # the first make room for open closes, which is used again
+    MOST_BYTES = 150 # of the tool, for each
+    SETTLED = 1 # seconds: what is kept of a close that was reported is gone
+    CHURN = os.path.join(BUILD, "tests/workload/churn")
+
+    def __init__(self, stack):
+        self._here = Namespace("crowd")
+        stack.callback(self._here.remove)
+        self._here.sysctl("net.ipv4.ip_local_port_range", "10240 65535")
+        self._here.sysctl("net.ipv4.tcp_tw_reuse", 0)
+        self._here.sysctl("net.ipv4.tcp_max_tw_buckets", 3 * self.MORE)
+        self._file = stack.enter_context(tempfile.TemporaryFile())
+        self._tracer = stack.enter_context(
+            Tracer("--netns", self._here.name, stdout=self._file.fileno()))
+
+    def _close(self, connections):
+        """The tool's resident memory after that, in bytes."""
+        with self._here:
+            subprocess.run([self.CHURN, "60", str(connections)], check=True,
+                           stdout=subprocess.DEVNULL)
+        select.select([], [], [], self.SETTLED)
+        with open(f"/proc/{self._tracer.process.pid}/status", encoding="ascii") as file:
+            return 1024 * int(re.search(r"RssAnon:\s+(\d+)", file.read())[1])
+
+    def begin(self):
+        before = self._close(self.FIRST)
+        each = (self._close(self.MORE) - before) / self.MORE
+        with self._here, open("/proc/net/sockstat", encoding="ascii") as file:
+            counted = int(re.search(r"tw (\d+)", file.read())[1])
+        note(f"{each:.0f} bytes for each of {counted} in TIME_WAIT")
+        equal("TIME_WAIT by sockstat", counted, self.FIRST + self.MORE)
+        if each > self.MOST_BYTES:
+            raise Failure(f"{each:.0f} bytes for each")
+
+    def check(self):
+        """Each was told of once, by its timer, and nothing was lost."""
+        summary = self._tracer.stop().summary
+        self._file.seek(0)
+        ends = collections.Counter()
+        for line in self._file:
+            if line.startswith(b'{"type":"time_wait"'):
+                wait = json.loads(line)
+                ends[wait.get("ended_by")] += 1
+                if not NOMINAL <= wait.get("duration_ns", 0) < LONGEST:
+                    raise Failure(f"it lasted too short or too long: {wait}")
+        equal("how they ended", ends, {"timer": self.FIRST + self.MORE})
+        equal("lost", summary["lost"], 0)
+
+
+@case("the timer ends it, when sock_diag says so", deadline=200)
 def timer():
+    with contextlib.ExitStack() as stack:
+        crowd = Crowd(stack)
+        crowd.begin()
+        watch_timers()
+        crowd.check()
+
+
+def watch_timers():
     with traced() as (here, tracer):
         again = Restarted(here)
         again.close()

@@ -13,6 +13,7 @@ int time_waits_init(struct time_waits *waits)
 {
 	*waits = (struct time_waits){0};
 	heap_init(&waits->questions);
+	pool_init(&waits->pool, sizeof(struct time_wait));
 	if (map_init(&waits->by_flow) || map_init(&waits->places))
 		return -ENOMEM;
 	return 0;
@@ -22,6 +23,7 @@ void time_waits_done(struct time_waits *waits)
 {
 	while (waits->oldest)
 		time_waits_remove(waits, waits->oldest);
+	pool_done(&waits->pool);
 	map_done(&waits->by_flow);
 	map_done(&waits->places);
 	heap_done(&waits->questions);
@@ -110,10 +112,10 @@ size_t time_waits_count(const struct time_waits *waits, uint32_t netns)
 
 struct time_wait *time_waits_add(struct time_waits *waits, const struct time_wait *like)
 {
-	struct time_wait *wait = malloc(sizeof(*wait));
+	struct time_wait *wait = pool_take(&waits->pool);
 
 	if (!wait || !place_enter(waits, like->netns)) {
-		free(wait);
+		pool_give(&waits->pool, wait);
 		return NULL;
 	}
 	*wait = *like;
@@ -141,7 +143,7 @@ void time_waits_remove(struct time_waits *waits, struct time_wait *wait)
 	if (wait->notes)
 		heap_remove(&waits->questions, &wait->notes->question);
 	free(wait->notes);
-	free(wait);
+	pool_give(&waits->pool, wait);
 }
 
 struct time_wait *time_waits_find(const struct time_waits *waits, const struct flow *flow,

@@ -10,6 +10,7 @@
 
 #include "base/heap.h"
 #include "base/map.h"
+#include "base/pool.h"
 #include "core/report.h"
 
 /* TCP_TIMEWAIT_LEN (include/net/tcp.h): what the kernel asks for. */
@@ -41,10 +42,12 @@ struct time_wait {
 	uint32_t netns;
 	uint32_t rcv_nxt; /* the number after the peer's FIN; 0: not known */
 	uint16_t restarts;
-	bool found;            /* older than the tracer: start follows from the time it had left */
-	bool wire;             /* nothing but segments tells of it */
-	bool heard_on_segment; /* the last restart follows from a segment */
+	bool found : 1; /* older than the tracer: start follows from the time it had left */
+	bool wire : 1;  /* nothing but segments tells of it */
+	bool heard_on_segment : 1; /* the last restart follows from a segment */
 };
+
+_Static_assert(sizeof(struct time_wait) <= 120, "small enough for many");
 
 /* Those of one network namespace. */
 struct time_wait_place {
@@ -61,6 +64,7 @@ struct time_waits {
 	struct map places;
 	struct time_wait_place *newest_place;
 	struct heap questions;
+	struct pool pool;
 	struct time_wait *oldest;
 	struct time_wait *newest;
 	size_t count;
