@@ -7,8 +7,8 @@ import json
 MS = 1_000_000
 SECOND = 1000 * MS
 SAME_WITHIN = 20 * MS
-# What the object of each wait is, what ends it, and how long it lasts at least and at most. An emulated
-# machine is slow.
+# What the object of each wait is, what ends it, and how long it lasts at least and at most. An
+# emulated machine is slow.
 WAITS = {"timer": ("time_wait", "timer", 60 * SECOND, 66 * SECOND),
          "connect": ("time_wait", "connect", 1.1 * SECOND, 4 * SECOND),
          "syn": ("time_wait", "syn", 1.4 * SECOND, 4 * SECOND),
