@@ -57,8 +57,12 @@ static __always_inline void mini_socket_begins(struct sock *sk, const struct tcp
 	if (settings.has_cookie) {
 		news.socket = bpf_get_socket_cookie(sk);
 	} else {
+		/* Read apart from the other, or one load is made of both, which no verifier lets
+		 * pass. */
+		news.socket = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
 		known = facts_find((__u64)sk);
-		news.socket = known ? known->id : sk->__sk_common.skc_cookie.counter;
+		if (known)
+			news.socket = known->id;
 	}
 	news.timeout_ms = mini_socket_ms(jiffies < least ? least : jiffies);
 	mini_socket_tell(flow, kernel_netns(sk), &news);

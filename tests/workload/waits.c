@@ -10,6 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -36,13 +39,18 @@ enum kind {
 	SYN,        /* a SYN from the same port does */
 	ORPHAN,     /* FIN_WAIT2 without a program, and no FIN comes */
 	ORPHAN_FIN, /* the same, and it comes late */
+	DESTROYED,  /* an administrator does (ss -K) */
+	RESET,      /* a RST of the peer does */
+	RESTARTED,  /* nothing, and a stray ACK starts its timer anew */
 	KINDS,
 };
 
-static const char *const names[KINDS] = {"timer", "connect", "syn", "orphan", "orphan-fin"};
+static const char *const names[KINDS] = {"timer",      "connect",   "syn",   "orphan",
+					 "orphan-fin", "destroyed", "reset", "restarted"};
 
 /* When the second half of a close follows, in ms: a kernel gives addresses away again after 1 s. */
-static const int resumed_after[KINDS] = {[CONNECT] = 1200, [SYN] = 1500, [ORPHAN_FIN] = 1700};
+static const int resumed_after[KINDS] = {[CONNECT] = 1200,   [SYN] = 1500,   [ORPHAN_FIN] = 1700,
+					 [DESTROYED] = 2000, [RESET] = 2300, [RESTARTED] = 3000};
 
 union address {
 	struct sockaddr any;
@@ -54,6 +62,7 @@ struct connection {
 	socklen_t length; /* of an address */
 	union address client_at, server_at;
 	int listener, client, server;
+	__u32 client_seq, server_seq; /* of the next byte that each sends, before it closes */
 };
 
 static void check(bool right, const char *what)
@@ -121,11 +130,31 @@ static void close_in_order(int first, int second)
 	close(second);
 }
 
+/* What only a socket under repair tells. */
+static __u32 next_seq(int socket)
+{
+	__u32 seq = 0;
+	socklen_t length = sizeof(seq);
+
+	option(socket, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
+	option(socket, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
+	check(!getsockopt(socket, IPPROTO_TCP, TCP_QUEUE_SEQ, &seq, &length), "TCP_QUEUE_SEQ");
+	option(socket, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
+	return seq;
+}
+
 static void begin(enum kind kind, struct connection *connection)
 {
 	switch (kind) {
+	case RESET:
+	case RESTARTED:
+		connection->client_seq = next_seq(connection->client);
+		connection->server_seq = next_seq(connection->server);
+		close_in_order(connection->client, connection->server);
+		break;
 	case TIMER:
 	case CONNECT:
+	case DESTROYED:
 		close_in_order(connection->client, connection->server);
 		break;
 	case SYN:
@@ -141,19 +170,123 @@ static void begin(enum kind kind, struct connection *connection)
 }
 
 /* The new connection ends by RST, so that nothing waits after it. */
-static void resume(enum kind kind, struct connection *connection)
+static void connect_again(struct connection *connection)
 {
 	const struct linger none = {.l_onoff = 1};
 
-	if (kind == ORPHAN_FIN) {
-		close(connection->server);
-		return;
-	}
 	connect_both(connection);
 	check(!setsockopt(connection->client, SOL_SOCKET, SO_LINGER, &none, sizeof(none)),
 	      "SO_LINGER");
 	close(connection->client);
 	close(connection->server);
+}
+
+/* Of the pseudo-header, which both ends of a segment on loopback make up alike, and the segment. */
+static __u16 checksum(const struct connection *connection, const struct tcphdr *tcp)
+{
+	const union address *at = &connection->client_at;
+	bool ipv4 = at->any.sa_family == AF_INET;
+	const void *address = ipv4 ? (const void *)&at->ipv4.sin_addr : &at->ipv6.sin6_addr;
+	__u32 sum = htons(IPPROTO_TCP) + htons(sizeof(*tcp));
+	__u16 words[20];
+	size_t size = ipv4 ? 4 : 16;
+
+	memcpy(words, address, size);
+	for (size_t i = 0; i < size / 2; i++)
+		sum += 2u * words[i];
+	memcpy(words, tcp, sizeof(*tcp));
+	for (size_t i = 0; i < sizeof(*tcp) / 2; i++)
+		sum += words[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u16) ~(sum + (sum >> 16));
+}
+
+/* A segment from the server's end, whose socket is gone, after both FINs. */
+static void send_stray(const struct connection *connection, bool reset)
+{
+	int raw = socket(connection->client_at.any.sa_family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP);
+	union address to = connection->client_at;
+	struct tcphdr tcp = {
+		.source = connection->server_at.ipv4.sin_port, /* the same place in both */
+		.dest = connection->client_at.ipv4.sin_port,
+		.seq = htonl(connection->server_seq + 1),
+		.ack_seq = htonl(connection->client_seq + 1),
+		.doff = sizeof(tcp) / 4,
+		.window = 0xffff,
+		.ack = !reset,
+		.rst = reset,
+	};
+
+	tcp.check = checksum(connection, &tcp);
+	to.ipv4.sin_port = 0;
+	check(sendto(raw, &tcp, sizeof(tcp), 0, &to.any, connection->length) == sizeof(tcp),
+	      "a raw segment");
+	close(raw);
+}
+
+/* As `ss -K` does it; an error of the kernel, which may not know how (it does since 6.5). */
+static int destroy(const struct connection *connection)
+{
+	struct {
+		struct nlmsghdr header;
+		struct inet_diag_req_v2 body;
+	} request = {
+		.header = {.nlmsg_len = sizeof(request),
+			   .nlmsg_type = SOCK_DESTROY,
+			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+		.body = {.sdiag_family = (__u8)connection->client_at.any.sa_family,
+			 .sdiag_protocol = IPPROTO_TCP,
+			 .idiag_states = 1u << TCP_TIME_WAIT,
+			 .id = {.idiag_sport = connection->client_at.ipv4.sin_port,
+				.idiag_dport = connection->server_at.ipv4.sin_port,
+				.idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}}},
+	};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+	} answer = {0};
+	int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+	if (connection->client_at.any.sa_family == AF_INET) {
+		memcpy(request.body.id.idiag_src, &connection->client_at.ipv4.sin_addr, 4);
+		memcpy(request.body.id.idiag_dst, &connection->server_at.ipv4.sin_addr, 4);
+	} else {
+		memcpy(request.body.id.idiag_src, &connection->client_at.ipv6.sin6_addr, 16);
+		memcpy(request.body.id.idiag_dst, &connection->server_at.ipv6.sin6_addr, 16);
+	}
+	check(send(netlink, &request, sizeof(request), 0) == sizeof(request), "sock_diag");
+	check(recv(netlink, &answer, sizeof(answer), 0) > 0, "sock_diag");
+	close(netlink);
+	return answer.error.error;
+}
+
+static void resume(enum kind kind, struct connection *connection)
+{
+	int error;
+
+	switch (kind) {
+	case CONNECT:
+	case SYN:
+		connect_again(connection);
+		break;
+	case ORPHAN_FIN:
+		close(connection->server);
+		break;
+	case RESET:
+	case RESTARTED:
+		send_stray(connection, kind == RESET);
+		break;
+	case DESTROYED:
+		error = destroy(connection);
+		if (error)
+			printf("{\"refused\":\"%s\",\"why\":\"%s\"}\n", names[kind],
+			       strerror(-error));
+		break;
+	case TIMER:
+	case ORPHAN:
+	case KINDS:
+		break;
+	}
 }
 
 static unsigned int port_of(const union address *at)
