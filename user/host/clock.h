@@ -15,4 +15,7 @@ uint64_t clock_boot(void);
  * set or slewed, never with suspend. */
 int64_t clock_wall_offset(void);
 
+/* Until a boot-clock time, as poll() takes it: ms rounded up, -1 for UINT64_MAX. */
+int clock_timeout(uint64_t deadline);
+
 #endif
