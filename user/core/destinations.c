@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "core/destinations.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS 1000000ull
+
+int destinations_init(struct destinations *destinations)
+{
+	*destinations = (struct destinations){0};
+	return map_init(&destinations->map);
+}
+
+void destinations_done(struct destinations *destinations)
+{
+	for (struct destination *next, *at = destinations->first; at; at = next) {
+		next = at->next;
+		free(at);
+	}
+	map_done(&destinations->map);
+	*destinations = (struct destinations){0};
+}
+
+void destinations_begin(struct destinations *destinations, uint64_t time)
+{
+	struct destination_mark *mark = &destinations->marks[destinations->newest];
+	bool opens = true;
+
+	if (!destinations->mark_count) {
+		destinations->started = time;
+		*mark = (struct destination_mark){time, time};
+		destinations->mark_count = 1;
+		opens = false;
+	} else if (time - mark->begin <= DESTINATION_MARK_LIMIT) {
+		mark->end = time;
+		opens = false;
+	}
+	if (opens) {
+		uint64_t begin = mark->end;
+
+		destinations->newest = (destinations->newest + 1) % DESTINATION_MARKS;
+		destinations->marks[destinations->newest] = (struct destination_mark){begin, time};
+		if (destinations->mark_count < DESTINATION_MARKS)
+			destinations->mark_count++;
+	}
+	for (struct destination *at = destinations->first; at; at = at->next) {
+		at->in_time_wait = at->comm_count = 0;
+		if (opens)
+			at->entered[destinations->newest] = at->early[destinations->newest] = 0;
+	}
+}
+
+static uint64_t hash_of(const struct population_group_key *key)
+{
+	uint64_t words[4], hash = hash_join(key->netns, key->port);
+
+	memcpy(words, key->local, sizeof(key->local));
+	memcpy(words + 2, key->remote, sizeof(key->remote));
+	for (unsigned int i = 0; i < 4; i++)
+		hash = hash_join(hash, words[i]);
+	return hash;
+}
+
+struct destination *destinations_take(struct destinations *destinations,
+				      const struct population_group_key *key)
+{
+	uint64_t hash = hash_of(key);
+	struct destination *found;
+
+	for (struct map_link *link = map_first(&destinations->map, hash); link;
+	     link = map_next(link)) {
+		found = container_of(link, struct destination, link);
+		if (found->netns == key->netns && found->port == key->port &&
+		    !memcmp(found->local, key->local, sizeof(key->local)) &&
+		    !memcmp(found->remote, key->remote, sizeof(key->remote))) {
+			found->users++;
+			return found;
+		}
+	}
+	found = calloc(1, sizeof(*found));
+	if (!found)
+		return NULL;
+	found->netns = key->netns;
+	found->port = key->port;
+	memcpy(found->local, key->local, sizeof(key->local));
+	memcpy(found->remote, key->remote, sizeof(key->remote));
+	found->users = 1;
+	found->next = destinations->first;
+	destinations->first = found;
+	destinations->count++;
+	map_add(&destinations->map, &found->link, hash);
+	return found;
+}
+
+void destinations_give_back(struct destinations *destinations, struct destination *destination)
+{
+	struct destination **at = &destinations->first;
+
+	if (!destination || --destination->users)
+		return;
+	while (*at != destination)
+		at = &(*at)->next;
+	*at = destination->next;
+	destinations->count--;
+	map_remove(&destinations->map, &destination->link);
+	free(destination);
+}
+
+static void add_to_mark(uint32_t *mark, uint64_t count)
+{
+	*mark = count < UINT32_MAX - *mark ? *mark + (uint32_t)count : UINT32_MAX;
+}
+
+void destinations_add(const struct destinations *destinations, struct destination *destination,
+		      const char comm[RECORD_COMM_LENGTH], uint64_t now, uint64_t entered,
+		      uint64_t early)
+{
+	unsigned int newest = destinations->newest;
+
+	destination->in_time_wait += now;
+	add_to_mark(&destination->entered[newest], entered);
+	add_to_mark(&destination->early[newest], early);
+	if (destinations->marks[newest].end == destinations->started)
+		destination->found += now;
+	if (now > destination->comm_count) {
+		destination->comm_count = now;
+		memcpy(destination->comm, comm, RECORD_COMM_LENGTH);
+	}
+}
+
+/* The mark that is `age` marks old. */
+static unsigned int mark_index(const struct destinations *destinations, unsigned int age)
+{
+	return (destinations->newest + DESTINATION_MARKS - age) % DESTINATION_MARKS;
+}
+
+/* Per 1000 s, over the last DESTINATION_RATE_TIME or what there is of it. */
+static void find_rates(const struct destinations *destinations,
+		       const struct destination *destination, uint64_t *rate, uint64_t *net_rate)
+{
+	uint64_t now = destinations->marks[destinations->newest].end;
+	uint64_t begin = now, entered = 0, early = 0, ms;
+
+	for (unsigned int age = 0; age < destinations->mark_count; age++) {
+		unsigned int i = mark_index(destinations, age);
+
+		if (age && now - destinations->marks[i].begin > DESTINATION_RATE_TIME)
+			break;
+		begin = destinations->marks[i].begin;
+		entered += destination->entered[i];
+		early += destination->early[i];
+	}
+	ms = (now - begin) / MS;
+	*rate = ms ? entered * 1000000 / ms : 0;
+	*net_rate = ms && entered > early ? (entered - early) * 1000000 / ms : 0;
+}
+
+size_t destinations_top(const struct destinations *destinations, uint64_t wait,
+			const struct destination *top[], size_t size)
+{
+	uint64_t need[32] = {0}, rate, net_rate;
+	size_t count = 0;
+
+	if (size > sizeof(need) / sizeof(need[0]))
+		size = sizeof(need) / sizeof(need[0]);
+	for (const struct destination *at = destinations->first; at; at = at->next) {
+		uint64_t needed;
+		size_t to;
+
+		find_rates(destinations, at, &rate, &net_rate);
+		needed = at->in_time_wait + rate * (wait / MS) / 1000000;
+		if (!needed || (count == size && needed <= need[count - 1]))
+			continue;
+		if (count < size)
+			count++;
+		for (to = count - 1; to > 0 && needed > need[to - 1]; to--) {
+			need[to] = need[to - 1];
+			top[to] = top[to - 1];
+		}
+		need[to] = needed;
+		top[to] = at;
+	}
+	return count;
+}
+
+/* Those that entered evenly between begin and end: what is left of them after `now`. */
+static bool find_leaving(struct port_leaving *leaving, uint64_t begin, uint64_t end, uint64_t now,
+			 double count)
+{
+	if (end <= now || count <= 0)
+		return false;
+	leaving->from = begin > now ? begin - now : 0;
+	leaving->to = end - now;
+	leaving->count = begin >= now ? count : count * (double)(end - now) / (double)(end - begin);
+	return true;
+}
+
+/* Found ones are taken as spread evenly over the time that they can have waited. */
+struct port_demand destination_demand(const struct destinations *destinations,
+				      const struct destination *destination, uint64_t wait,
+				      struct port_leaving leaving[DESTINATION_LEAVING])
+{
+	uint64_t now = destinations->marks[destinations->newest].end;
+	struct port_demand demand = {
+		.netns = destination->netns,
+		.remote_port = destination->port,
+		.in_time_wait = destination->in_time_wait,
+		.wait = wait,
+		.leaving = leaving,
+	};
+
+	memcpy(demand.local, destination->local, sizeof(demand.local));
+	memcpy(demand.remote, destination->remote, sizeof(demand.remote));
+	memcpy(demand.comm, destination->comm, sizeof(demand.comm));
+	find_rates(destinations, destination, &demand.rate, &demand.net_rate);
+	demand.leaving_count +=
+		find_leaving(&leaving[0], destinations->started, destinations->started + wait, now,
+			     (double)destination->found);
+	for (unsigned int age = destinations->mark_count; age-- > 0;) {
+		unsigned int i = mark_index(destinations, age);
+		const struct destination_mark *mark = &destinations->marks[i];
+
+		demand.leaving_count += find_leaving(
+			&leaving[demand.leaving_count], mark->begin + wait, mark->end + wait, now,
+			(double)destination->entered[i] - (double)destination->early[i]);
+	}
+	return demand;
+}
