@@ -94,18 +94,22 @@ struct destination *destinations_take(struct destinations *destinations,
 	return found;
 }
 
-void destinations_give_back(struct destinations *destinations, struct destination *destination)
+void destinations_sweep(struct destinations *destinations)
 {
 	struct destination **at = &destinations->first;
 
-	if (!destination || --destination->users)
-		return;
-	while (*at != destination)
-		at = &(*at)->next;
-	*at = destination->next;
-	destinations->count--;
-	map_remove(&destinations->map, &destination->link);
-	free(destination);
+	while (*at) {
+		struct destination *destination = *at;
+
+		if (destination->users) {
+			at = &destination->next;
+			continue;
+		}
+		*at = destination->next;
+		destinations->count--;
+		map_remove(&destinations->map, &destination->link);
+		free(destination);
+	}
 }
 
 static void add_to_mark(uint32_t *mark, uint64_t count)

@@ -63,7 +63,8 @@ void destinations_begin(struct destinations *destinations, uint64_t time);
  */
 struct destination *destinations_take(struct destinations *destinations,
 				      const struct population_group_key *key);
-void destinations_give_back(struct destinations *destinations, struct destination *destination);
+/* Lets those go that have no users any more. */
+void destinations_sweep(struct destinations *destinations);
 
 /* Of one group: how many wait now, and how many entered and ended early since the last reading. */
 void destinations_add(const struct destinations *destinations, struct destination *destination,

@@ -208,9 +208,11 @@ static int fold_groups(struct time_wait_summary *summary)
 		*at = group->next;
 		summary->count--;
 		map_remove(&summary->map, &group->link);
-		destinations_give_back(&summary->destinations, group->destination);
+		if (group->destination)
+			group->destination->users--;
 		free(group);
 	}
+	destinations_sweep(&summary->destinations);
 	return 0;
 }
 
