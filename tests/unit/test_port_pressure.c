@@ -237,7 +237,7 @@ static void advice_names_the_present_values(void **state)
 		"a port after 1 s in TIME_WAIT; both sides must use TCP timestamps "
 		"(net.ipv4.tcp_timestamps is 1 here)\n"
 		"net.ipv4.ip_local_port_range is 32768 60999 (28232 ports): 1024 65535 gives "
-		"64512, enough at this rate; ports of services in it belong into "
+		"64512, enough at this rate; ports of services in it belong in "
 		"ip_local_reserved_ports\n"
 		"wrk closes 1000 connections to this destination per second: keep them open and "
 		"use them again (keep-alive, a connection pool)\n"

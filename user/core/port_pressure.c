@@ -253,7 +253,7 @@ static bool advise_range(struct buffer *out, const struct hardship *hardship)
 	buffer_add_string(out, most_held(demand) + (double)demand->in_use < limits->widest
 				       ? ", enough at this rate"
 				       : ", which puts it off but is not enough at this rate");
-	buffer_add_literal(out, "; ports of services in it belong into ip_local_reserved_ports");
+	buffer_add_literal(out, "; ports of services in it belong in ip_local_reserved_ports");
 	return true;
 }
 

@@ -4,10 +4,11 @@
 #include "output/text.h"
 
 #define SECOND 1000000000ull
-#define BESIDE_WIDTH 84 /* two histograms need this much */
+#define BESIDE_WIDTH 78 /* two histograms need this much */
 #define LABEL_WIDTH 15
-#define COUNT_WIDTH 10
+#define COUNT_WIDTH 9
 #define GAP 2
+#define ROW_WIDTH (LABEL_WIDTH + COUNT_WIDTH + 2) /* before the bar */
 
 struct histogram {
 	const char *head;
@@ -72,11 +73,14 @@ static void add_row(struct buffer *out, const struct histogram *histogram, unsig
 	row = &histogram->rows[index - 1];
 	histogram->add_label(out, row);
 	text_align_right(out, start, LABEL_WIDTH);
+	buffer_add_char(out, ' ');
 	start = out->length;
 	buffer_add_unsigned(out, row->count);
 	text_align_right(out, start, COUNT_WIDTH);
+	if (!row->count)
+		return;
 	buffer_add_char(out, ' ');
-	add_bar(out, row->count, histogram->largest, width - LABEL_WIDTH - COUNT_WIDTH - 1);
+	add_bar(out, row->count, histogram->largest, width - ROW_WIDTH);
 }
 
 static void find_largest(struct histogram *histogram)
@@ -103,8 +107,8 @@ void bars_add(struct buffer *out, const struct time_wait_view *view, size_t widt
 	bool beside = width >= BESIDE_WIDTH;
 	size_t half = beside ? (width - GAP) / 2 : width;
 
-	if (half < LABEL_WIDTH + COUNT_WIDTH + 2)
-		half = LABEL_WIDTH + COUNT_WIDTH + 2;
+	if (half < ROW_WIDTH + 1)
+		half = ROW_WIDTH + 1;
 	find_largest(&linear);
 	find_largest(&log);
 	for (unsigned int i = 0; i <= linear.count || (beside && i <= log.count); i++) {

@@ -16,6 +16,9 @@
 #define NAME_WIDTH 32
 #define ROWS_SHOWN 5
 #define PORTS_SHOWN 3
+/* A screen of fewer rows has room for the first few sentences only. */
+#define ROWS_FOR_ALL 40
+#define ADVICE_SHOWN 3
 
 struct screen {
 	const struct output *output;
@@ -25,16 +28,16 @@ struct screen {
 	size_t width;
 };
 
-/* Ends the line, cut to the width of a terminal, in a colour (NULL: none). */
+/* Ends the line, in a colour (NULL: none), and then cut to the width of a terminal. */
 static void end_line(struct screen *screen, const char *color)
 {
 	struct buffer *text = &screen->text;
-	size_t end = text->length;
 
-	if (screen->output->options.rows)
-		text->length = text_cut(text, screen->line, screen->width);
-	if (color && screen->output->options.color && end > screen->line) {
+	if (color && screen->output->options.color && text->length > screen->line) {
 		struct buffer line;
+
+		if (screen->output->options.rows)
+			text->length = text_cut(text, screen->line, screen->width);
 
 		buffer_init(&line);
 		buffer_add_string(&line, color);
@@ -69,13 +72,13 @@ static void put_head(struct screen *screen)
 	size_t start = out->length;
 
 	add_count(out, "TIME_WAIT  ", view->total.now, " wait now");
-	text_pad(out, start, 30);
+	text_pad(out, start, 28);
 	buffer_add_literal(out, "entered ");
 	add_rate(out, view->entered_rate);
-	text_pad(out, start, 50);
+	text_pad(out, start, 46);
 	buffer_add_literal(out, "left ");
 	add_rate(out, view->left_rate);
-	text_pad(out, start, 68);
+	text_pad(out, start, 62);
 	buffer_add_clock(out, (int64_t)view->time + screen->output->options.wall_offset);
 	buffer_add_string(out, view->final ? " UTC, the last" : " UTC");
 	end_line(screen, BOLD);
@@ -100,49 +103,68 @@ static uint64_t percent(uint64_t part, uint64_t whole)
 
 static void put_advice(struct screen *screen, const char *advice, unsigned int count)
 {
+	unsigned int rows = screen->output->options.rows;
+	unsigned int shown =
+		rows && rows < ROWS_FOR_ALL && count > ADVICE_SHOWN ? ADVICE_SHOWN : count;
 	struct buffer *out = &screen->text;
 
-	for (unsigned int i = 0; i < count; i++) {
+	for (unsigned int i = 0; i < shown; i++) {
 		size_t length = strlen(advice);
 
 		buffer_add_literal(out, "  - ");
 		text_add_wrapped(out, advice, length, 4, 4, screen->width);
-		/* Several lines by now, each as wide as it may be. */
-		buffer_add_char(out, '\n');
-		screen->line = out->length;
+		end_line(screen, NULL);
 		advice += length + 1;
 	}
+	if (shown < count) {
+		add_count(out, "  - ", count - shown, " more in a taller window, or with -o json");
+		end_line(screen, NULL);
+	}
 }
 
-static void put_port(struct screen *screen, const struct port_row *row, bool pressing)
+static void add_use(struct buffer *out, const struct port_row *row)
 {
 	const struct port_demand *demand = &row->demand;
-	uint64_t held = demand->in_time_wait + demand->in_use;
-	struct buffer *out = &screen->text;
-	bool none = row->forecast.exhausts && !row->forecast.exhausted_in;
 
-	if (none) {
-		buffer_add_literal(out, "NO PORTS LEFT  ");
-	} else if (row->forecast.exhausts) {
-		buffer_add_literal(out, "PORTS RUN OUT IN ");
-		text_add_duration(out, row->forecast.exhausted_in);
-		buffer_add_literal(out, "  ");
-	} else {
-		buffer_add_literal(out, "ports last  ");
-	}
-	add_destination(out, demand);
-	add_count(out, "  ", demand->in_time_wait, " of ");
+	add_count(out, "", demand->in_time_wait, " of ");
 	add_count(out, "", row->limits.usable, " ports wait");
 	if (demand->in_use)
-		add_count(out, ", ", demand->in_use, " in use");
-	add_count(out, " (", percent(held, row->limits.usable), " %)  ");
+		add_count(out, ", ", demand->in_use, " are in use");
+	add_count(out, " (", percent(demand->in_time_wait + demand->in_use, row->limits.usable),
+		  " %), ");
 	add_rate(out, demand->rate);
-	buffer_add_literal(out, "  ");
+	if (!demand->comm[0])
+		return;
+	buffer_add_literal(out, " by ");
 	buffer_add_escaped(out, demand->comm, sizeof(demand->comm));
-	end_line(screen, row->forecast.exhausts ? RED : pressing ? YELLOW : NULL);
 }
 
-/* What is pressing, with advice once: it is the same for the next one. */
+static void put_port(struct screen *screen, const struct port_row *row)
+{
+	const struct port_forecast *forecast = &row->forecast;
+	struct buffer *out = &screen->text;
+
+	if (forecast->exhausts && forecast->exhausted_in) {
+		buffer_add_literal(out, "PORTS RUN OUT IN ");
+		text_add_duration(out, forecast->exhausted_in);
+	} else if (forecast->exhausts) {
+		buffer_add_literal(out, "NO PORTS LEFT");
+	} else {
+		buffer_add_literal(out, "ports last");
+	}
+	buffer_add_literal(out, ": ");
+	add_destination(out, &row->demand);
+	if (forecast->exhausts) {
+		end_line(screen, RED);
+		buffer_add_literal(out, "  ");
+	} else {
+		buffer_add_literal(out, ", ");
+	}
+	add_use(out, row);
+	end_line(screen, row->advice_count && !forecast->exhausts ? YELLOW : NULL);
+}
+
+/* What is pressing, with advice once: it is much the same for the next one. */
 static void put_ports(struct screen *screen)
 {
 	const struct time_wait_view *view = screen->view;
@@ -154,7 +176,7 @@ static void put_ports(struct screen *screen)
 
 		if (!row->known)
 			continue;
-		put_port(screen, row, row->advice_count);
+		put_port(screen, row);
 		if (!advised)
 			put_advice(screen, row->advice, row->advice_count);
 		advised |= row->advice_count > 0;
@@ -184,12 +206,12 @@ static void put_ends(struct screen *screen)
 	buffer_add_literal(out, "ended by");
 	add_ends(out, &view->total, true);
 	end_line(screen, NULL);
-	add_count(out, "since the start: ", view->total.entered, " entered");
+	add_count(out, "since the start ", view->total.entered, " entered");
 	if (view->found)
-		add_count(out, " (", view->found, " were there already)");
+		add_count(out, " (", view->found, " found)");
 	add_count(out, ", ", view->total.left, " left");
 	if (view->wait) {
-		buffer_add_literal(out, "; their timer took ");
+		buffer_add_literal(out, ", by timer after ");
 		buffer_add_fixed(out, view->wait, SECOND, 2);
 		buffer_add_literal(out, " s on average");
 	}
@@ -232,23 +254,27 @@ static void add_name(struct buffer *out, enum time_wait_table table, const struc
 	}
 }
 
+/* A number at the right end of its column. */
+static void add_column(struct buffer *out, uint64_t number, uint64_t unit, size_t width)
+{
+	size_t start;
+
+	buffer_add_char(out, ' ');
+	start = out->length;
+	buffer_add_fixed(out, number, unit, unit > 1);
+	text_align_right(out, start, width);
+}
+
 /* What follows the name that begins at `start`. */
 static void put_tally(struct screen *screen, size_t start, const struct tally *tally)
 {
+	uint64_t rate = time_wait_rate(tally->entered_lately, screen->view->interval);
 	struct buffer *out = &screen->text;
-	size_t column;
 
 	text_pad(out, start, NAME_WIDTH);
-	column = out->length;
-	buffer_add_unsigned(out, tally->now);
-	text_align_right(out, column, 10);
-	column = out->length;
-	buffer_add_unsigned(out, tally->entered);
-	text_align_right(out, column, 12);
-	column = out->length;
-	buffer_add_fixed(out, time_wait_rate(tally->entered_lately, screen->view->interval), 1000,
-			 1);
-	text_align_right(out, column, 12);
+	add_column(out, tally->now, 1, 9);
+	add_column(out, tally->entered, 1, 11);
+	add_column(out, rate, 1000, 11);
 	add_ends(out, tally, false);
 	end_line(screen, NULL);
 }
@@ -296,19 +322,24 @@ static void draw(struct screen *screen, struct buffer *out)
 {
 	const struct buffer *text = &screen->text;
 	unsigned int rows = screen->output->options.rows, lines = 0, shown;
+	size_t start = 0;
 
 	for (size_t i = 0; i < text->length; i++)
 		lines += text->data[i] == '\n';
 	shown = lines < rows ? lines : rows > 2 ? rows - 2 : 0;
 	buffer_add_literal(out, "\033[H");
-	for (size_t i = 0, line = 0; i < text->length && line < shown; i++) {
-		if (text->data[i] == '\n') {
-			buffer_add_literal(out, "\033[K");
-			line++;
-		}
-		buffer_add_char(out, text->data[i]);
+	for (unsigned int line = 0; line < shown; line++) {
+		const char *end = memchr(text->data + start, '\n', text->length - start);
+		struct buffer view = {.data = text->data, .length = (size_t)(end - text->data)};
+		/* One in colour has been cut. */
+		size_t cut = text->data[start] == '\033' ? view.length
+							 : text_cut(&view, start, screen->width);
+
+		buffer_add(out, text->data + start, cut - start);
+		buffer_add_literal(out, "\033[K\n");
+		start = view.length + 1;
 	}
-	if (shown < lines) {
+	if (shown < lines && rows > 1) {
 		add_count(out, "... ", lines - shown, " more lines");
 		buffer_add_literal(out, "\033[K\n");
 	}
