@@ -23,6 +23,8 @@
 #include "request.h"
 
 #define MS 1000000ull
+/* Between readings while a forecast turns. */
+#define TURNING_INTERVAL (100 * MS)
 /* Without tcp_tw_reuse_delay a connect() asks for a clock of whole seconds to have moved on. */
 #define REUSE_DELAY_MS 1000
 
@@ -69,10 +71,11 @@ static bool find_limits(void *context, uint32_t netns, struct port_limits *limit
 	return true;
 }
 
-/* Nothing of the snapshot says who closed first, so what asks for an owner shows none of it. */
+/* Nothing of the snapshot says who closed first, so what asks for an owner shows none of it. An
+ * orphan may become one that waits. */
 static bool is_wanted(const struct filter *filter, const struct time_wait_record *record)
 {
-	if (record->event != TIME_WAIT_FOUND || record->substate != 6)
+	if (record->event != TIME_WAIT_FOUND)
 		return false;
 	if (filter->pid || filter->comm[0] || filter->cgroup)
 		return false;
@@ -187,7 +190,7 @@ static int show(struct timewait *timewait, bool final)
 static int loop(struct timewait *timewait)
 {
 	uint64_t interval = timewait->options->interval, end = UINT64_MAX;
-	uint64_t next = timewait->started + interval;
+	uint64_t next = timewait->started + interval, reading = next;
 	struct pollfd signals = {.fd = timewait->signals, .events = POLLIN};
 	int error = 0;
 
@@ -196,18 +199,27 @@ static int loop(struct timewait *timewait)
 	while (!timewait->stop && !error) {
 		uint64_t now;
 
-		if (poll(&signals, 1, clock_timeout(next < end ? next : end)) < 0 && errno != EINTR)
+		if (poll(&signals, 1, clock_timeout(reading < end ? reading : end)) < 0 &&
+		    errno != EINTR)
 			return -errno;
 		if (signals.revents)
 			timewait->stop |= stop_signals_take(timewait->signals);
 		now = clock_boot();
 		if (now >= end)
 			timewait->stop = true;
-		if (timewait->stop || now < next)
+		if (timewait->stop || now < reading)
 			continue;
-		error = show(timewait, false);
-		/* After a pause (a stopped process) the intervals begin anew. */
-		next = next + interval > now ? next + interval : now + interval;
+		if (now < next) {
+			error = read_counters(timewait);
+		} else {
+			error = show(timewait, false);
+			/* After a pause (a stopped process) the intervals begin anew. */
+			next = next + interval > now ? next + interval : now + interval;
+		}
+		reading = !error && timewait->view && timewait->view->turning &&
+					  now + TURNING_INTERVAL < next
+				  ? now + TURNING_INTERVAL
+				  : next;
 	}
 	return error;
 }

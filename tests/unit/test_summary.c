@@ -93,11 +93,10 @@ static void show(const char *format, uint64_t time, bool final)
 	const struct time_wait_view *view;
 
 	assert_int_equal(time_wait_summary_feed(summary, &reading), 0);
-	if (!format)
-		return;
 	view = time_wait_summary_view(summary, &lookup, final);
 	assert_non_null(view);
-	output_format_find(format)->time_wait_summary(&output, view);
+	if (format)
+		output_format_find(format)->time_wait_summary(&output, view);
 }
 
 static const char v4[16] = {[10] = (char)0xff, (char)0xff, 10, 9, 0, 2};

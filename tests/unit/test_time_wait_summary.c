@@ -387,6 +387,43 @@ static void the_forecast_is_right_at_half(void **state)
 	}
 }
 
+/* A client that connects as fast as it can: past half of the ports each connect() searches long. */
+static void the_turn_at_half_is_noticed(void **state)
+{
+	const struct time_wait_view *view = NULL;
+	struct population_entry *entry;
+	uint64_t time = 0, next = SECOND, slow = 0, truth;
+
+	(void)state;
+	show(0);
+	entry = add_group(ROLE_CLIENT, 9, 80, "ab", 0);
+	while (!slow || next < 4 * SECOND) {
+		time += SECOND / 10;
+		entry->counts.entered += slow ? 45 : 800;
+		if (!slow && entry->counts.entered >= 14116)
+			slow = time;
+		if (time < next) {
+			if (view && view->turning)
+				feed(time);
+			continue;
+		}
+		view = show(time);
+		next += SECOND;
+		if (time == SECOND)
+			assert_true(view->turning);
+		if (slow)
+			break;
+	}
+	assert_int_equal(slow, 18 * SECOND / 10);
+	assert_int_equal(time, 2 * SECOND);
+	assert_int_equal(view->total.now, 18 * 800 + 2 * 45);
+	assert_int_equal(view->total.entered_lately, 8 * 800 + 2 * 45);
+	truth = (28232 - view->total.now) * SECOND / 450;
+	assert_int_equal(view->ports[0].demand.rate, 450 * K);
+	assert_true(view->ports[0].forecast.exhausted_in <= truth + truth / 100);
+	assert_true(view->ports[0].forecast.exhausted_in >= truth - truth / 100);
+}
+
 /* 400 a second for five minutes: 24400 at once, for ever. Then 600: it lasts a while. */
 static void those_that_leave_are_foreseen(void **state)
 {
@@ -486,13 +523,21 @@ static void servers_that_close_first_are_told_of(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(nothing_is_a_view_too),         TEST(rates_are_of_the_last_interval),
-		TEST(rows_are_sums_over_groups),     TEST(what_is_not_in_the_top_is_one_sum),
-		TEST(counts_never_go_backwards),     TEST(groups_that_are_gone_are_let_go),
-		TEST(counters_may_be_large),         TEST(a_histogram_is_few_rows),
-		TEST(the_wait_is_that_of_timers),    TEST(the_forecast_is_right_at_half),
-		TEST(those_that_leave_are_foreseen), TEST(found_ones_leave_evenly),
-		TEST(the_tightest_comes_first),      TEST(servers_that_close_first_are_told_of),
+		TEST(nothing_is_a_view_too),
+		TEST(rates_are_of_the_last_interval),
+		TEST(rows_are_sums_over_groups),
+		TEST(what_is_not_in_the_top_is_one_sum),
+		TEST(counts_never_go_backwards),
+		TEST(groups_that_are_gone_are_let_go),
+		TEST(counters_may_be_large),
+		TEST(a_histogram_is_few_rows),
+		TEST(the_wait_is_that_of_timers),
+		TEST(the_forecast_is_right_at_half),
+		TEST(the_turn_at_half_is_noticed),
+		TEST(those_that_leave_are_foreseen),
+		TEST(found_ones_leave_evenly),
+		TEST(the_tightest_comes_first),
+		TEST(servers_that_close_first_are_told_of),
 	};
 
 	return cmocka_run_group_tests_name("time_wait_summary", tests, NULL, NULL);

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #define MS 1000000ull
+/* The shortest time that gives a rate. */
+#define RATE_LEAST (50 * MS)
+#define TURN_TIME (2000 * MS)
 
 int destinations_init(struct destinations *destinations)
 {
@@ -124,6 +127,7 @@ void destinations_add(const struct destinations *destinations, struct destinatio
 	unsigned int newest = destinations->newest;
 
 	destination->in_time_wait += now;
+	destination->entered_sum += entered;
 	add_to_mark(&destination->entered[newest], entered);
 	add_to_mark(&destination->early[newest], early);
 	if (destinations->marks[newest].end == destinations->started)
@@ -131,6 +135,23 @@ void destinations_add(const struct destinations *destinations, struct destinatio
 	if (now > destination->comm_count) {
 		destination->comm_count = now;
 		memcpy(destination->comm, comm, RECORD_COMM_LENGTH);
+	}
+}
+
+static uint64_t last_time(const struct destinations *destinations)
+{
+	return destinations->marks[destinations->newest].end;
+}
+
+void destinations_end(struct destinations *destinations)
+{
+	for (struct destination *at = destinations->first; at; at = at->next) {
+		if (!at->usable || at->in_time_wait * 2 < at->usable) {
+			at->half_at = 0;
+		} else if (!at->half_at) {
+			at->half_at = last_time(destinations);
+			at->half_entered = at->entered_sum;
+		}
 	}
 }
 
@@ -144,7 +165,7 @@ static unsigned int mark_index(const struct destinations *destinations, unsigned
 static void find_rates(const struct destinations *destinations,
 		       const struct destination *destination, uint64_t *rate, uint64_t *net_rate)
 {
-	uint64_t now = destinations->marks[destinations->newest].end;
+	uint64_t now = last_time(destinations);
 	uint64_t begin = now, entered = 0, early = 0, ms;
 
 	for (unsigned int age = 0; age < destinations->mark_count; age++) {
@@ -159,17 +180,39 @@ static void find_rates(const struct destinations *destinations,
 	ms = (now - begin) / MS;
 	*rate = ms ? entered * 1000000 / ms : 0;
 	*net_rate = ms && entered > early ? (entered - early) * 1000000 / ms : 0;
+	if (destination->half_at <= begin || now - destination->half_at < RATE_LEAST)
+		return;
+	ms = (now - destination->half_at) / MS;
+	*net_rate =
+		*rate ? (uint64_t)((double)*net_rate / (double)*rate *
+				   (double)(destination->entered_sum - destination->half_entered) *
+				   1e6 / (double)ms)
+		      : 0;
+	*rate = (destination->entered_sum - destination->half_entered) * 1000000 / ms;
+}
+
+bool destination_turns(const struct destinations *destinations,
+		       const struct destination *destination, uint64_t within)
+{
+	uint64_t rate, net_rate;
+
+	if (destination->half_at)
+		return last_time(destinations) - destination->half_at < TURN_TIME;
+	find_rates(destinations, destination, &rate, &net_rate);
+	return destination->usable &&
+	       (destination->in_time_wait + rate * (within / MS) / 1000000) * 2 >=
+		       destination->usable;
 }
 
 size_t destinations_top(const struct destinations *destinations, uint64_t wait,
-			const struct destination *top[], size_t size)
+			struct destination *top[], size_t size)
 {
 	uint64_t need[32] = {0}, rate, net_rate;
 	size_t count = 0;
 
 	if (size > sizeof(need) / sizeof(need[0]))
 		size = sizeof(need) / sizeof(need[0]);
-	for (const struct destination *at = destinations->first; at; at = at->next) {
+	for (struct destination *at = destinations->first; at; at = at->next) {
 		uint64_t needed;
 		size_t to;
 
@@ -206,7 +249,7 @@ struct port_demand destination_demand(const struct destinations *destinations,
 				      const struct destination *destination, uint64_t wait,
 				      struct port_leaving leaving[DESTINATION_LEAVING])
 {
-	uint64_t now = destinations->marks[destinations->newest].end;
+	uint64_t now = last_time(destinations);
 	struct port_demand demand = {
 		.netns = destination->netns,
 		.remote_port = destination->port,

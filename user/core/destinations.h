@@ -33,6 +33,13 @@ struct destination {
 	uint64_t found; /* at the start; when they entered is not known */
 	char comm[RECORD_COMM_LENGTH];
 	uint64_t comm_count; /* how many are that program's */
+	uint64_t entered_sum;
+	/* Past half of the usable ports (0: not known how many there are) a connect() has to look
+	 * at all of one parity before it finds a free one (__inet_hash_connect()), so who connects
+	 * as fast as it can gets slower at once: the rate before says nothing any more. */
+	uint64_t usable;
+	uint64_t half_at; /* 0: less than half are held */
+	uint64_t half_entered;
 	/* By mark. */
 	uint32_t entered[DESTINATION_MARKS];
 	uint32_t early[DESTINATION_MARKS]; /* that ended before their timer */
@@ -71,9 +78,16 @@ void destinations_add(const struct destinations *destinations, struct destinatio
 		      const char comm[RECORD_COMM_LENGTH], uint64_t now, uint64_t entered,
 		      uint64_t early);
 
+/* A reading ends. */
+void destinations_end(struct destinations *destinations);
+
 /* Those that hold the most ports, or will at their present rate. How many. */
 size_t destinations_top(const struct destinations *destinations, uint64_t wait,
-			const struct destination *top[], size_t size);
+			struct destination *top[], size_t size);
+
+/* Half of its ports are reached within a time, or were so lately that its rate is not known. */
+bool destination_turns(const struct destinations *destinations,
+		       const struct destination *destination, uint64_t within);
 
 /* All but limits, in_use and the sysctls; `leaving` is where demand->leaving goes. */
 struct port_demand destination_demand(const struct destinations *destinations,

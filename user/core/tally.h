@@ -20,7 +20,7 @@ struct tally {
 	uint64_t entered;               /* those found at the start included */
 	uint64_t left;                  /* for whatever reason */
 	uint64_t ended[TIME_WAIT_ENDS]; /* by enum time_wait_end */
-	uint64_t entered_lately;        /* in the last interval */
+	uint64_t entered_lately;        /* since the view before */
 	uint64_t left_lately;
 };
 

@@ -28,6 +28,8 @@ struct time_wait_summary {
 	struct group *first;
 	size_t count;
 	uint64_t reading;
+	uint64_t viewed; /* time of the last reading that was shown, or of the first one */
+	bool shown;      /* the last one was */
 	struct destinations destinations;
 	struct population_durations durations;
 	struct time_wait_view view;
@@ -160,7 +162,7 @@ static struct tally tally_of(const struct time_wait_summary *summary, const stru
 static int take_group(struct time_wait_summary *summary, const struct population_entry *entry)
 {
 	struct group *group = find_group(summary, &entry->key);
-	uint64_t by_timer;
+	uint64_t entered, left, by_timer;
 
 	if (!group)
 		return -ENOMEM;
@@ -168,18 +170,19 @@ static int take_group(struct time_wait_summary *summary, const struct population
 		add_counts(&group->before, &group->last);
 		group->last = (struct population_group){0};
 	}
-	group->entered_lately = entry->counts.entered - group->last.entered;
-	group->left_lately = left_of(&entry->counts) - left_of(&group->last);
+	entered = entry->counts.entered - group->last.entered;
+	left = left_of(&entry->counts) - left_of(&group->last);
 	by_timer = entry->counts.ended[TIME_WAIT_BY_TIMER] - group->last.ended[TIME_WAIT_BY_TIMER];
 	group->last = entry->counts;
 	group->reading = summary->reading;
 	/* What the first reading has did not enter in an interval. */
 	if (summary->reading == 1)
-		group->entered_lately = group->left_lately = by_timer = 0;
+		entered = left = by_timer = 0;
+	group->entered_lately += entered;
+	group->left_lately += left;
 	if (group->destination)
 		destinations_add(&summary->destinations, group->destination, group->key.comm,
-				 tally_of(summary, group).now, group->entered_lately,
-				 group->left_lately - by_timer);
+				 tally_of(summary, group).now, entered, left - by_timer);
 	return 0;
 }
 
@@ -216,6 +219,15 @@ static int fold_groups(struct time_wait_summary *summary)
 	return 0;
 }
 
+/* What enters and leaves from here on is of the next view. */
+static void begin_interval(struct time_wait_summary *summary, uint64_t first)
+{
+	summary->viewed = summary->reading == 1 ? first : summary->view.time;
+	summary->shown = false;
+	for (struct group *group = summary->first; group; group = group->next)
+		group->entered_lately = group->left_lately = 0;
+}
+
 int time_wait_summary_feed(struct time_wait_summary *summary,
 			   const struct time_wait_reading *reading)
 {
@@ -223,17 +235,21 @@ int time_wait_summary_feed(struct time_wait_summary *summary,
 	int error = 0;
 
 	summary->reading++;
+	if (summary->shown || summary->reading == 1)
+		begin_interval(summary, reading->time);
 	destinations_begin(&summary->destinations, reading->time);
 	for (size_t i = 0; i < reading->group_count && !error; i++) {
 		error = take_group(summary, &reading->groups[i]);
 		if (summary->reading == 1)
 			view->found += reading->groups[i].counts.entered;
 	}
+	destinations_end(&summary->destinations);
 	if (!error && summary->count > GROUPS_KEPT)
 		error = fold_groups(summary);
-	view->interval = summary->reading > 1 ? reading->time - view->time : 0;
-	view->running += view->interval;
+	if (summary->reading > 1)
+		view->running += reading->time - view->time;
 	view->time = reading->time;
+	view->interval = reading->time - summary->viewed;
 	view->crowded_out = reading->crowded_out;
 	view->missed = reading->missed;
 	summary->durations = *reading->durations;
@@ -334,18 +350,22 @@ static void fill_port(struct port_row *row, const struct port_lookup *lookup, st
 
 static void fill_ports(struct time_wait_summary *summary, const struct port_lookup *lookup)
 {
-	const struct destination *top[PORT_ROWS];
+	struct destination *top[PORT_ROWS];
 	struct port_leaving leaving[DESTINATION_LEAVING];
 	struct time_wait_view *view = &summary->view;
 	uint64_t wait = view->wait ? view->wait : TIME_WAIT_EXPECTED;
 	size_t count = destinations_top(&summary->destinations, wait, top, PORT_ROWS);
 
+	view->turning = false;
 	for (size_t i = 0; i < count; i++) {
 		buffer_clear(&summary->advice[i]);
 		view->ports[i] = (struct port_row){
 			.demand = destination_demand(&summary->destinations, top[i], wait, leaving),
 		};
 		fill_port(&view->ports[i], lookup, &summary->advice[i]);
+		top[i]->usable = view->ports[i].known ? view->ports[i].limits.usable : 0;
+		view->turning |=
+			destination_turns(&summary->destinations, top[i], 2 * view->interval);
 	}
 	qsort(view->ports, count, sizeof(view->ports[0]), compare_ports);
 	view->port_count = (unsigned int)count;
@@ -414,6 +434,7 @@ const struct time_wait_view *time_wait_summary_view(struct time_wait_summary *su
 
 	if (fill_tables(summary))
 		return NULL;
+	summary->shown = true;
 	view->final = final;
 	view->entered_rate = time_wait_rate(view->total.entered_lately, view->interval);
 	view->left_rate = time_wait_rate(view->total.left_lately, view->interval);

@@ -59,9 +59,11 @@ enum time_wait_table {
 /* Const and valid until the next reading. Rates are per 1000 s. */
 struct time_wait_view {
 	uint64_t time;
-	uint64_t interval; /* ns since the reading before, 0 at the first */
+	uint64_t interval; /* ns since the view before or the first reading */
 	uint64_t running;  /* ns since the first */
 	bool final;        /* no further view follows */
+	/* The forecast is about to change: more readings than views make it right sooner. */
+	bool turning;
 	struct tally total;
 	uint64_t found;                        /* of those that entered: at the start */
 	uint64_t ended_lately[TIME_WAIT_ENDS]; /* since the view before */
