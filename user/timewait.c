@@ -171,10 +171,7 @@ static int show(struct timewait *timewait, bool final)
 {
 	const struct port_lookup lookup = {.context = timewait, .limits = find_limits};
 	struct output_options *options = &timewait->output.options;
-	int error = read_counters(timewait);
 
-	if (error)
-		return error;
 	timewait->view = time_wait_summary_view(timewait->summary, &lookup, final);
 	if (!timewait->view)
 		return -ENOMEM;
@@ -187,39 +184,45 @@ static int show(struct timewait *timewait, bool final)
 	return 0;
 }
 
+/* Reads, and shows if it is time and what was read can be made sense of. The time of the next
+ * reading goes into next. 0 or a negative errno. */
+static int take_reading(struct timewait *timewait, uint64_t *next_view, uint64_t *next)
+{
+	uint64_t interval = timewait->options->interval, now = clock_boot();
+	int error = read_counters(timewait);
+	bool soon;
+
+	if (error)
+		return error;
+	soon = time_wait_summary_unsure(timewait->summary);
+	if (now >= *next_view && !soon) {
+		error = show(timewait, false);
+		/* After a pause (a stopped process) the intervals begin anew. */
+		*next_view = *next_view + interval > now ? *next_view + interval : now + interval;
+	}
+	soon |= timewait->view && timewait->view->turning;
+	*next = *next_view;
+	if (soon && (now + TURNING_INTERVAL < *next || now >= *next))
+		*next = now + TURNING_INTERVAL;
+	return error;
+}
+
 static int loop(struct timewait *timewait)
 {
-	uint64_t interval = timewait->options->interval, end = UINT64_MAX;
-	uint64_t next = timewait->started + interval, reading = next;
+	uint64_t next = timewait->started + timewait->options->interval, next_view = next;
 	struct pollfd signals = {.fd = timewait->signals, .events = POLLIN};
+	uint64_t end = UINT64_MAX;
 	int error = 0;
 
 	if (timewait->options->duration)
 		end = timewait->started + timewait->options->duration;
 	while (!timewait->stop && !error) {
-		uint64_t now;
-
-		if (poll(&signals, 1, clock_timeout(reading < end ? reading : end)) < 0 &&
-		    errno != EINTR)
+		if (poll(&signals, 1, clock_timeout(next < end ? next : end)) < 0 && errno != EINTR)
 			return -errno;
-		if (signals.revents)
-			timewait->stop |= stop_signals_take(timewait->signals);
-		now = clock_boot();
-		if (now >= end)
+		if (stop_signals_take(timewait->signals) || clock_boot() >= end)
 			timewait->stop = true;
-		if (timewait->stop || now < reading)
-			continue;
-		if (now < next) {
-			error = read_counters(timewait);
-		} else {
-			error = show(timewait, false);
-			/* After a pause (a stopped process) the intervals begin anew. */
-			next = next + interval > now ? next + interval : now + interval;
-		}
-		reading = !error && timewait->view && timewait->view->turning &&
-					  now + TURNING_INTERVAL < next
-				  ? now + TURNING_INTERVAL
-				  : next;
+		else if (clock_boot() >= next)
+			error = take_reading(timewait, &next_view, &next);
 	}
 	return error;
 }
@@ -260,6 +263,8 @@ static enum exit_status watch(struct timewait *timewait)
 	}
 	if (!error)
 		error = loop(timewait);
+	if (!error)
+		error = read_counters(timewait);
 	if (!error)
 		error = show(timewait, true);
 	if (error)

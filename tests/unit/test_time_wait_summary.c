@@ -424,6 +424,31 @@ static void the_turn_at_half_is_noticed(void **state)
 	assert_true(view->ports[0].forecast.exhausted_in >= truth - truth / 100);
 }
 
+/* It came from nowhere: no reading lies between the turn and the view. */
+static void a_turn_that_nobody_saw_coming(void **state)
+{
+	struct population_entry *entry;
+
+	(void)state;
+	entry = add_group(ROLE_CLIENT, 9, 80, "ab", 0);
+	show(0);
+	entry->counts.entered = 1000;
+	show(SECOND);
+	assert_false(time_wait_summary_unsure(summary));
+	entry->counts.entered = 14200;
+	feed(2 * SECOND);
+	assert_true(time_wait_summary_unsure(summary));
+	entry->counts.entered = 14230;
+	feed(21 * SECOND / 10);
+	assert_false(time_wait_summary_unsure(summary));
+	assert_int_equal(show(22 * SECOND / 10)->ports[0].demand.rate, 150 * K);
+	entry->counts.ended[TIME_WAIT_BY_TIMER] = 14000;
+	feed(3 * SECOND);
+	entry->counts.entered = 30000;
+	feed(4 * SECOND);
+	assert_true(time_wait_summary_unsure(summary));
+}
+
 /* 400 a second for five minutes: 24400 at once, for ever. Then 600: it lasts a while. */
 static void those_that_leave_are_foreseen(void **state)
 {
@@ -523,21 +548,14 @@ static void servers_that_close_first_are_told_of(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(nothing_is_a_view_too),
-		TEST(rates_are_of_the_last_interval),
-		TEST(rows_are_sums_over_groups),
-		TEST(what_is_not_in_the_top_is_one_sum),
-		TEST(counts_never_go_backwards),
-		TEST(groups_that_are_gone_are_let_go),
-		TEST(counters_may_be_large),
-		TEST(a_histogram_is_few_rows),
-		TEST(the_wait_is_that_of_timers),
-		TEST(the_forecast_is_right_at_half),
-		TEST(the_turn_at_half_is_noticed),
-		TEST(those_that_leave_are_foreseen),
-		TEST(found_ones_leave_evenly),
-		TEST(the_tightest_comes_first),
-		TEST(servers_that_close_first_are_told_of),
+		TEST(nothing_is_a_view_too),         TEST(rates_are_of_the_last_interval),
+		TEST(rows_are_sums_over_groups),     TEST(what_is_not_in_the_top_is_one_sum),
+		TEST(counts_never_go_backwards),     TEST(groups_that_are_gone_are_let_go),
+		TEST(counters_may_be_large),         TEST(a_histogram_is_few_rows),
+		TEST(the_wait_is_that_of_timers),    TEST(the_forecast_is_right_at_half),
+		TEST(the_turn_at_half_is_noticed),   TEST(a_turn_that_nobody_saw_coming),
+		TEST(those_that_leave_are_foreseen), TEST(found_ones_leave_evenly),
+		TEST(the_tightest_comes_first),      TEST(servers_that_close_first_are_told_of),
 	};
 
 	return cmocka_run_group_tests_name("time_wait_summary", tests, NULL, NULL);

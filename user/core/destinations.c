@@ -191,6 +191,16 @@ static void find_rates(const struct destinations *destinations,
 	*rate = (destination->entered_sum - destination->half_entered) * 1000000 / ms;
 }
 
+bool destinations_unsure(const struct destinations *destinations)
+{
+	uint64_t now = last_time(destinations);
+
+	for (const struct destination *at = destinations->first; at; at = at->next)
+		if (at->half_at && now - at->half_at < RATE_LEAST)
+			return true;
+	return false;
+}
+
 bool destination_turns(const struct destinations *destinations,
 		       const struct destination *destination, uint64_t within)
 {

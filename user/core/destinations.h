@@ -85,6 +85,9 @@ void destinations_end(struct destinations *destinations);
 size_t destinations_top(const struct destinations *destinations, uint64_t wait,
 			struct destination *top[], size_t size);
 
+/* Half of the ports of one was passed just now: how fast it goes on is not known yet. */
+bool destinations_unsure(const struct destinations *destinations);
+
 /* Half of its ports are reached within a time, or were so lately that its rate is not known. */
 bool destination_turns(const struct destinations *destinations,
 		       const struct destination *destination, uint64_t within);

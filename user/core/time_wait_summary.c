@@ -256,6 +256,11 @@ int time_wait_summary_feed(struct time_wait_summary *summary,
 	return error;
 }
 
+bool time_wait_summary_unsure(const struct time_wait_summary *summary)
+{
+	return destinations_unsure(&summary->destinations);
+}
+
 /* Which row of a table a group belongs to. */
 static struct tally_key row_key(enum time_wait_table table, const struct population_group_key *key)
 {

@@ -97,6 +97,9 @@ void time_wait_summary_free(struct time_wait_summary *summary);
 int time_wait_summary_feed(struct time_wait_summary *summary,
 			   const struct time_wait_reading *reading);
 
+/* A forecast has just turned: another reading a moment later will know more than a view now. */
+bool time_wait_summary_unsure(const struct time_wait_summary *summary);
+
 /* What is to be shown after the last reading; NULL without memory. */
 const struct time_wait_view *time_wait_summary_view(struct time_wait_summary *summary,
 						    const struct port_lookup *lookup, bool final);
