@@ -161,6 +161,22 @@ static unsigned int mark_index(const struct destinations *destinations, unsigned
 	return (destinations->newest + DESTINATION_MARKS - age) % DESTINATION_MARKS;
 }
 
+/* Past half of the ports, a rate that is another than before by more than chance counts alone. */
+static void turn_rates(const struct destination *destination, uint64_t now, uint64_t begin,
+		       uint64_t *rate, uint64_t *net_rate)
+{
+	double entered = (double)(destination->entered_sum - destination->half_entered);
+	double ms = (double)((now - destination->half_at) / MS);
+	double expected = (double)*rate / 1e6 * ms, off = entered - expected;
+
+	if (destination->half_at <= begin || now - destination->half_at < RATE_LEAST)
+		return;
+	if (off * off <= 16 * expected + 4)
+		return;
+	*net_rate = *rate ? (uint64_t)((double)*net_rate / (double)*rate * entered * 1e6 / ms) : 0;
+	*rate = (uint64_t)(entered * 1e6 / ms);
+}
+
 /* Per 1000 s, over the last DESTINATION_RATE_TIME or what there is of it. */
 static void find_rates(const struct destinations *destinations,
 		       const struct destination *destination, uint64_t *rate, uint64_t *net_rate)
@@ -180,15 +196,7 @@ static void find_rates(const struct destinations *destinations,
 	ms = (now - begin) / MS;
 	*rate = ms ? entered * 1000000 / ms : 0;
 	*net_rate = ms && entered > early ? (entered - early) * 1000000 / ms : 0;
-	if (destination->half_at <= begin || now - destination->half_at < RATE_LEAST)
-		return;
-	ms = (now - destination->half_at) / MS;
-	*net_rate =
-		*rate ? (uint64_t)((double)*net_rate / (double)*rate *
-				   (double)(destination->entered_sum - destination->half_entered) *
-				   1e6 / (double)ms)
-		      : 0;
-	*rate = (destination->entered_sum - destination->half_entered) * 1000000 / ms;
+	turn_rates(destination, now, begin, rate, net_rate);
 }
 
 bool destinations_unsure(const struct destinations *destinations)
