@@ -50,6 +50,7 @@ void destinations_begin(struct destinations *destinations, uint64_t time)
 	}
 	for (struct destination *at = destinations->first; at; at = at->next) {
 		at->in_time_wait = at->comm_count = 0;
+		at->comm[0] = '\0';
 		if (opens)
 			at->entered[destinations->newest] = at->early[destinations->newest] = 0;
 	}
@@ -132,7 +133,8 @@ void destinations_add(const struct destinations *destinations, struct destinatio
 	add_to_mark(&destination->early[newest], early);
 	if (destinations->marks[newest].end == destinations->started)
 		destination->found += now;
-	if (now > destination->comm_count) {
+	/* One that is known tells more than those that were found. */
+	if (comm[0] && now > destination->comm_count) {
 		destination->comm_count = now;
 		memcpy(destination->comm, comm, RECORD_COMM_LENGTH);
 	}
