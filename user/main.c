@@ -9,6 +9,7 @@
 #include "kernel/plan.h"
 #include "options.h"
 #include "session.h"
+#include "timewait.h"
 #include "usage.h"
 
 static enum exit_status print(struct buffer *out)
@@ -85,6 +86,8 @@ static enum exit_status run(const struct options *options)
 		return print_version(&features);
 	if (options->explain)
 		return explain(options, &features);
+	if (options->command == COMMAND_TIMEWAIT)
+		return timewait_run(options, &features);
 	return session_run(options, &features);
 }
 

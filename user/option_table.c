@@ -15,10 +15,27 @@ static const char *const packet_sources[] = {
 };
 static const char *const formats[] = {"text", "table", "json", NULL};
 
+const struct command_info command_table[] = {
+	{
+		.command = COMMAND_LIVE,
+		.help = "The close of every TCP connection, live, until Ctrl-C.",
+		.title = "Live timelines",
+	},
+	{
+		.command = COMMAND_TIMEWAIT,
+		.name = "timewait",
+		.help = "Who is in TIME_WAIT, how long it lasts, why it ends, and when ports run "
+			"out. Counted in the kernel, refreshed at an interval.",
+		.title = "timewait",
+	},
+	{0},
+};
+
 const struct option_info option_table[] = {
 	{
 		.letter = 'i',
 		.name = "interface",
+		.commands = COMMAND_LIVE,
 		.argument = "IF",
 		.type = OPTION_INTERFACES,
 		.help = "Watch segments on IF only (repeatable). Default: every interface, also "
@@ -26,6 +43,7 @@ const struct option_info option_table[] = {
 	},
 	{
 		.name = "packets",
+		.commands = COMMAND_LIVE,
 		.argument = "tc|xdp|none",
 		.type = OPTION_CHOICE,
 		.field = FIELD(packets),
@@ -111,10 +129,12 @@ const struct option_info option_table[] = {
 		.field = FIELD(format),
 		.choices = formats,
 		.help = "A ladder per connection (text, default), one line per teardown (table), "
-			"one JSON object per line (json).",
+			"one JSON object per line (json). timewait: a screen, one line, or one "
+			"object for each interval.",
 	},
 	{
 		.name = "raw-seq",
+		.commands = COMMAND_LIVE,
 		.type = OPTION_FLAG,
 		.field = FIELD(raw_seq),
 		.help = "Sequence numbers in text as they are on the wire, not relative to the "
@@ -131,10 +151,19 @@ const struct option_info option_table[] = {
 	{
 		.letter = 'n',
 		.name = "count",
+		.commands = COMMAND_LIVE,
 		.argument = "N",
 		.type = OPTION_COUNT,
 		.field = FIELD(count),
 		.help = "Stop after N teardowns.",
+	},
+	{
+		.name = "interval",
+		.commands = COMMAND_TIMEWAIT,
+		.argument = "SECONDS",
+		.type = OPTION_SECONDS,
+		.field = FIELD(interval),
+		.help = "Time between two summaries; fractions are allowed. Default: 1.",
 	},
 	{
 		.name = "ready-file",
@@ -160,6 +189,7 @@ const struct option_info option_table[] = {
 	},
 	{
 		.name = "ring-size",
+		.commands = COMMAND_LIVE,
 		.argument = "BYTES[k|M]",
 		.type = OPTION_RING_SIZE,
 		.field = FIELD(ring_size),
@@ -203,6 +233,23 @@ const struct option_info option_table[] = {
 	},
 	{0},
 };
+
+const struct command_info *command_find(const char *name)
+{
+	for (const struct command_info *info = command_table; info->command; info++)
+		if (info->name && !strcmp(info->name, name))
+			return info;
+	return NULL;
+}
+
+const struct command_info *command_info(unsigned int command)
+{
+	const struct command_info *info = command_table;
+
+	while (info->command && info->command != command)
+		info++;
+	return info;
+}
 
 const struct option_info *option_find_letter(char letter)
 {

@@ -33,13 +33,24 @@ struct option_info {
 	const char *argument; /* NULL: none */
 	enum option_type type;
 	size_t field;               /* where in struct options */
+	unsigned int commands;      /* bit set of enum command that take it; 0: all */
 	size_t asked;               /* a bool there that says that it was given; 0: none */
 	const char *const *choices; /* ends with NULL */
 	const char *help;
 };
 
-extern const struct option_info option_table[]; /* ends with a NULL name */
+struct command_info {
+	unsigned int command; /* enum command */
+	const char *name;     /* the word; NULL: none */
+	const char *help;     /* what it shows */
+	const char *title;    /* of the options that only it takes */
+};
 
+extern const struct command_info command_table[]; /* ends with a command of 0 */
+extern const struct option_info option_table[];   /* ends with a NULL name */
+
+const struct command_info *command_find(const char *name);
+const struct command_info *command_info(unsigned int command);
 const struct option_info *option_find_letter(char letter);
 const struct option_info *option_find_name(const char *name, size_t length);
 

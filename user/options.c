@@ -8,6 +8,7 @@
 #include "option_values.h"
 
 #define RING_SIZE (16u * 1024 * 1024)
+#define INTERVAL 1000000000ull
 
 _Static_assert(sizeof(enum packet_source) == sizeof(unsigned int), "as OPTION_CHOICE writes it");
 
@@ -16,6 +17,8 @@ struct parser {
 	options_find_feature find_feature;
 	struct buffer *error;
 	char *const *next; /* of argv; NULL at its end */
+	bool commanded;    /* a command word was given */
+	uint64_t given;    /* bit set of options, by their place in the table */
 };
 
 /* "cannot use WHAT[ TEXT]: why" with what the user wrote made harmless. */
@@ -47,6 +50,7 @@ static int set(struct parser *parser, const struct option_info *info, const char
 		       reason.failed ? "no memory" : reason.data);
 	else if (info->asked)
 		*((bool *)((char *)parser->options + info->asked)) = true;
+	parser->given |= 1ull << (info - option_table);
 	buffer_done(&reason);
 	return error;
 }
@@ -104,21 +108,55 @@ static int take_letters(struct parser *parser, const char *text)
 	return 0;
 }
 
-static int refuse_operand(struct parser *parser, const char *text)
+/* A command that is promised for a later version. */
+static int refuse_planned(struct parser *parser, const char *text)
 {
-	static const char *const planned[] = {"leaks", "timewait", "report"};
+	buffer_add_literal(parser->error, "cannot run ");
+	buffer_add_string(parser->error, text);
+	buffer_add_literal(parser->error, ": it is not in this version; without a command "
+					  "tcpclose-trace shows live timelines");
+	return -EINVAL;
+}
 
-	for (size_t i = 0; i < sizeof(planned) / sizeof(planned[0]); i++) {
-		if (strcmp(planned[i], text))
+static int take_operand(struct parser *parser, const char *text)
+{
+	const struct command_info *command = command_find(text);
+
+	if (!strcmp(text, "leaks") || !strcmp(text, "report"))
+		return refuse_planned(parser, text);
+	if (!command)
+		return refuse(parser, "", text, SIZE_MAX, NULL,
+			      "it is neither an option nor a command; --help lists what can be "
+			      "given");
+	if (parser->commanded)
+		return refuse(parser, "", text, SIZE_MAX, NULL, "one command is enough");
+	parser->commanded = true;
+	parser->options->command = (enum command)command->command;
+	return 0;
+}
+
+/* The word may follow the options, so this is known at the end. */
+static int check_command(struct parser *parser)
+{
+	unsigned int command = parser->options->command;
+
+	for (const struct option_info *info = option_table; info->name; info++) {
+		if (!(parser->given >> (info - option_table) & 1) || !info->commands ||
+		    info->commands & command)
 			continue;
-		buffer_add_literal(parser->error, "cannot run ");
-		buffer_add_string(parser->error, text);
-		buffer_add_literal(parser->error, ": it is not in this version; without a command "
-						  "tcpclose-trace shows live timelines");
+		buffer_add_literal(parser->error, "cannot use --");
+		buffer_add_string(parser->error, info->name);
+		if (command == COMMAND_LIVE) {
+			buffer_add_literal(parser->error, " without a command: it is for ");
+			buffer_add_string(parser->error, command_info(info->commands)->name);
+		} else {
+			buffer_add_literal(parser->error, " with ");
+			buffer_add_string(parser->error, command_info(command)->name);
+			buffer_add_literal(parser->error, ": it is for live timelines only");
+		}
 		return -EINVAL;
 	}
-	return refuse(parser, "", text, SIZE_MAX, NULL,
-		      "it is neither an option nor a command; --help lists what can be given");
+	return 0;
 }
 
 static int check_together(struct parser *parser)
@@ -147,6 +185,8 @@ int options_parse(struct options *options, int argc, char *const *argv,
 	int result = 0;
 
 	*options = (struct options){
+		.command = COMMAND_LIVE,
+		.interval = INTERVAL,
 		.format = output_format_find("text"),
 		.ring_size = RING_SIZE,
 	};
@@ -154,7 +194,7 @@ int options_parse(struct options *options, int argc, char *const *argv,
 		const char *text = *parser.next++;
 
 		if (operands || text[0] != '-' || !text[1])
-			result = refuse_operand(&parser, text);
+			result = take_operand(&parser, text);
 		else if (!strcmp(text, "--"))
 			operands = true;
 		else if (text[1] == '-')
@@ -162,6 +202,8 @@ int options_parse(struct options *options, int argc, char *const *argv,
 		else
 			result = take_letters(&parser, text + 1);
 	}
+	if (!result)
+		result = check_command(&parser);
 	if (result)
 		return result;
 	options->filter.family = options->ipv4 ? 4 : options->ipv6 ? 6 : 0;

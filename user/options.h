@@ -17,8 +17,14 @@
 
 #define OPTIONS_INTERFACES 64
 
+enum command {
+	COMMAND_LIVE = 1 << 0, /* no command word: timelines of closes */
+	COMMAND_TIMEWAIT = 1 << 1,
+};
+
 /* Strings point into argv. */
 struct options {
+	enum command command;
 	const char *interfaces[OPTIONS_INTERFACES];
 	unsigned int interface_count; /* 0: every interface */
 	enum packet_source packets;
@@ -32,6 +38,7 @@ struct options {
 	bool raw_seq;
 	uint64_t duration; /* ns, 0: no limit */
 	uint64_t count;    /* teardowns, 0: no limit */
+	uint64_t interval; /* timewait: ns between two summaries */
 	const char *ready_file;
 	uint64_t without; /* bit set of enum feature */
 	uint32_t ring_size;

@@ -2,19 +2,17 @@
 #include "session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/correlator.h"
 #include "host/clock.h"
 #include "host/log.h"
+#include "host/ready_file.h"
+#include "host/sink.h"
+#include "host/stop_signals.h"
 #include "kernel/plan.h"
 #include "kernel/ring.h"
 #include "kernel/socket_probe.h"
@@ -43,30 +41,14 @@ struct session {
 	uint64_t reports;
 	uint64_t unshown; /* over when --count had been reached: unfinished for the user */
 	bool stop;
-	bool reader_gone; /* stdout is a pipe that nobody reads any more */
-	int write_error;
+	struct sink sink;
 };
 
 static void write_out(struct session *session)
 {
-	struct buffer *out = &session->output.out;
-	size_t written = 0;
-
-	if (out->failed)
-		session->write_error = ENOMEM;
-	while (written < out->length && !session->write_error && !session->reader_gone) {
-		ssize_t count = write(STDOUT_FILENO, out->data + written, out->length - written);
-
-		if (count >= 0)
-			written += (size_t)count;
-		else if (errno == EPIPE)
-			session->reader_gone = true;
-		else if (errno != EINTR)
-			session->write_error = errno;
-	}
-	if (session->reader_gone || session->write_error)
+	sink_write(&session->sink, &session->output.out);
+	if (sink_failed(&session->sink))
 		session->stop = true;
-	buffer_clear(out);
 }
 
 static bool report(void *context, const struct teardown_report *teardown)
@@ -184,28 +166,9 @@ static bool drain(struct session *session)
 	return count > 0;
 }
 
-static int timeout_until(uint64_t deadline)
-{
-	uint64_t now = clock_boot();
-
-	if (deadline == UINT64_MAX)
-		return -1;
-	if (deadline <= now)
-		return 0;
-	return (int)((deadline - now + MS - 1) / MS);
-}
-
 static uint64_t earliest(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
-}
-
-static void take_signal(struct session *session)
-{
-	struct signalfd_siginfo signal;
-
-	while (read(session->signals, &signal, sizeof(signal)) == sizeof(signal))
-		session->stop = true;
 }
 
 /* The ring's descriptor is only waited for when the ring was found empty: while records flow, it
@@ -229,10 +192,10 @@ static int loop(struct session *session)
 		descriptors[1] = (struct pollfd){.fd = batch ? -1 : witness_ring(session->witness),
 						 .events = POLLIN};
 		count = 2 + witness_descriptors(session->witness, descriptors + 2);
-		if (poll(descriptors, count, timeout_until(deadline)) < 0 && errno != EINTR)
+		if (poll(descriptors, count, clock_timeout(deadline)) < 0 && errno != EINTR)
 			return -errno;
 		if (descriptors[0].revents)
-			take_signal(session);
+			session->stop |= stop_signals_take(session->signals);
 		witness_dispatch(session->witness, descriptors + 2, count - 2);
 		if (!batch || clock_boot() >= batch)
 			batch = drain(session) ? clock_boot() + BATCH : 0;
@@ -240,38 +203,6 @@ static int loop(struct session *session)
 			session->stop = true;
 	}
 	return 0;
-}
-
-static int open_signals(struct session *session)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	session->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	return session->signals < 0 ? -errno : 0;
-}
-
-/* Of an earlier run, it would say what is not so yet. */
-static void remove_ready_file(const char *path)
-{
-	struct stat status;
-
-	if (lstat(path, &status) == 0 && S_ISREG(status.st_mode))
-		unlink(path);
-}
-
-static int create_ready_file(const char *path)
-{
-	int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	if (descriptor < 0)
-		return -errno;
-	return close(descriptor) ? -errno : 0;
 }
 
 static struct core_stats final_stats(const struct session *session)
@@ -317,7 +248,7 @@ static void open_output(struct session *session)
 	session->output.format = session->options->format;
 	options->wall_offset = clock_wall_offset();
 	options->raw_seq = session->options->raw_seq;
-	options->color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	options->color = sink_is_terminal() && !getenv("NO_COLOR");
 	options->lookup = witness_lookup(session->witness);
 	session->output.format->begin(&session->output);
 }
@@ -332,18 +263,18 @@ static enum exit_status trace(struct session *session)
 		log_warning("cannot list the sockets that exist already: their teardowns will "
 			    "lack what came before");
 	if (session->options->ready_file)
-		error = create_ready_file(session->options->ready_file);
+		error = ready_file_create(session->options->ready_file);
 	if (error)
 		log_error("cannot create %s: %s; give another --ready-file",
 			  session->options->ready_file, strerror(-error));
 	else
 		error = loop(session);
 	flush(session);
-	if (session->write_error)
+	if (session->sink.error)
 		log_error("cannot write to standard output: %s; make room or write elsewhere",
-			  strerror(session->write_error));
+			  strerror(session->sink.error));
 	summarize(session);
-	return error || session->write_error ? EXIT_FAILED : EXIT_DONE;
+	return error || session->sink.error ? EXIT_FAILED : EXIT_DONE;
 }
 
 enum exit_status session_run(const struct options *options, const struct features *features)
@@ -357,7 +288,7 @@ enum exit_status session_run(const struct options *options, const struct feature
 	enum exit_status status;
 
 	if (options->ready_file)
-		remove_ready_file(options->ready_file);
+		ready_file_remove(options->ready_file);
 	status = witness_open(&session.witness, options, features);
 	if (status != EXIT_DONE)
 		return status;
@@ -367,7 +298,8 @@ enum exit_status session_run(const struct options *options, const struct feature
 		listener.question = session.questions ? question : NULL;
 	}
 	session.correlator = correlator_new(&correlator_defaults, &listener);
-	if (!session.correlator || open_signals(&session)) {
+	session.signals = stop_signals_open();
+	if (!session.correlator || session.signals < 0) {
 		log_error("cannot start: %s", strerror(errno));
 		status = EXIT_FAILED;
 		goto out;

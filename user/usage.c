@@ -3,6 +3,7 @@
 
 #include "core/classifier.h"
 #include "option_table.h"
+#include "options.h"
 #include "output/text.h"
 
 #define HELP_COLUMN 29
@@ -26,24 +27,46 @@ static void add_help_names(struct buffer *out, const struct option_info *info)
 	}
 }
 
-void usage_help(struct buffer *out)
+static void add_help_text(struct buffer *out, size_t start, const char *help)
 {
-	buffer_add_literal(out, "usage: tcpclose-trace [OPTIONS]\n"
-				"Shows the close of every TCP connection, live, until Ctrl-C.\n\n");
+	if (text_width(out, start) + 2 > HELP_COLUMN) {
+		buffer_add_char(out, '\n');
+		start = out->length;
+	}
+	text_pad(out, start, HELP_COLUMN);
+	text_add_wrapped(out, help, strlen(help), HELP_COLUMN, HELP_COLUMN, HELP_WIDTH);
+	buffer_add_char(out, '\n');
+}
+
+static void add_help_options(struct buffer *out, unsigned int commands)
+{
 	for (const struct option_info *info = option_table; info->name; info++) {
 		size_t start = out->length;
 
-		if (info->hidden)
+		if (info->hidden || info->commands != commands)
 			continue;
 		add_help_names(out, info);
-		if (text_width(out, start) + 2 > HELP_COLUMN) {
-			buffer_add_char(out, '\n');
-			start = out->length;
-		}
-		text_pad(out, start, HELP_COLUMN);
-		text_add_wrapped(out, info->help, strlen(info->help), HELP_COLUMN, HELP_COLUMN,
-				 HELP_WIDTH);
-		buffer_add_char(out, '\n');
+		add_help_text(out, start, info->help);
+	}
+}
+
+void usage_help(struct buffer *out)
+{
+	buffer_add_literal(out, "usage: tcpclose-trace [COMMAND] [OPTIONS]\n\n");
+	for (const struct command_info *info = command_table; info->command; info++) {
+		size_t start = out->length;
+
+		buffer_add_literal(out, "  ");
+		buffer_add_string(out, info->name ? info->name : "(no command)");
+		add_help_text(out, start, info->help);
+	}
+	buffer_add_literal(out, "\nOptions:\n");
+	add_help_options(out, 0);
+	for (const struct command_info *info = command_table; info->command; info++) {
+		buffer_add_literal(out, "\n");
+		buffer_add_string(out, info->title);
+		buffer_add_literal(out, " only:\n");
+		add_help_options(out, info->command);
 	}
 	buffer_add_literal(out, "\nExit status: 0 done, 1 failed at run time, 2 wrong usage, "
 				"3 nothing could be attached.\nMore: man tcpclose-trace\n");
@@ -95,6 +118,27 @@ static void add_manual_options(struct buffer *out)
 			add_roff(out, info->argument);
 			buffer_add_literal(out, "\\fR");
 		}
+		buffer_add_char(out, '\n');
+		add_roff(out, info->help);
+		buffer_add_char(out, '\n');
+		if (info->commands == COMMAND_LIVE) {
+			buffer_add_literal(out, "For live timelines only.\n");
+		} else if (info->commands) {
+			buffer_add_literal(out, "For\n.B ");
+			buffer_add_string(out, command_info(info->commands)->name);
+			buffer_add_literal(out, "\nonly.\n");
+		}
+	}
+}
+
+static void add_manual_commands(struct buffer *out)
+{
+	for (const struct command_info *info = command_table; info->command; info++) {
+		buffer_add_literal(out, ".TP\n");
+		if (info->name)
+			add_roff_name(out, "", info->name);
+		else
+			buffer_add_literal(out, "(no command)");
 		buffer_add_char(out, '\n');
 		add_roff(out, info->help);
 		buffer_add_char(out, '\n');
@@ -165,6 +209,8 @@ void usage_manual(struct buffer *out, const char *template, size_t length, const
 
 		if (is_mark(line, size, "@OPTIONS@"))
 			add_manual_options(out);
+		else if (is_mark(line, size, "@COMMANDS@"))
+			add_manual_commands(out);
 		else if (is_mark(line, size, "@KINDS@"))
 			add_manual_kinds(out);
 		else if (is_mark(line, size, "@CAUSES@"))
@@ -217,6 +263,31 @@ static void add_argument_case(struct buffer *out, const struct option_info *info
 	buffer_add_literal(out, "\t\treturn\n\t\t;;\n");
 }
 
+/* What a command line may go on with: options that the command takes, and where there is none yet
+ * the commands. */
+static void add_option_words(struct buffer *out, unsigned int command)
+{
+	bool first = true;
+
+	buffer_add_literal(out, "\t\tCOMPREPLY=($(compgen -W '");
+	for (const struct command_info *info = command_table; info->command; info++) {
+		if (!info->name || command != COMMAND_LIVE)
+			continue;
+		buffer_add_string(out, first ? "" : " ");
+		buffer_add_string(out, info->name);
+		first = false;
+	}
+	for (const struct option_info *info = option_table; info->name; info++) {
+		if (info->hidden || (info->commands && !(info->commands & command)))
+			continue;
+		buffer_add_string(out, first ? "" : " ");
+		first = false;
+		buffer_add_literal(out, "--");
+		buffer_add_string(out, info->name);
+	}
+	buffer_add_literal(out, "' -- \"$current\"))\n");
+}
+
 void usage_completion(struct buffer *out)
 {
 	buffer_add_literal(out, "# bash completion for tcpclose-trace, made from its option table\n"
@@ -228,15 +299,18 @@ void usage_completion(struct buffer *out)
 	for (const struct option_info *info = option_table; info->name; info++)
 		if (info->argument && !info->hidden)
 			add_argument_case(out, info);
-	buffer_add_literal(out, "\tesac\n\tCOMPREPLY=($(compgen -W '");
-	for (const struct option_info *info = option_table; info->name; info++) {
-		if (info->hidden)
+	buffer_add_literal(out, "\tesac\n\tcase \" ${COMP_WORDS[*]} \" in\n");
+	for (const struct command_info *info = command_table; info->command; info++) {
+		if (!info->name)
 			continue;
-		if (info != option_table)
-			buffer_add_char(out, ' ');
-		buffer_add_literal(out, "--");
+		buffer_add_literal(out, "\t*\" ");
 		buffer_add_string(out, info->name);
+		buffer_add_literal(out, " \"*)\n");
+		add_option_words(out, info->command);
+		buffer_add_literal(out, "\t\t;;\n");
 	}
-	buffer_add_literal(out, "' -- \"$current\"))\n}\n"
+	buffer_add_literal(out, "\t*)\n");
+	add_option_words(out, COMMAND_LIVE);
+	buffer_add_literal(out, "\t\t;;\n\tesac\n}\n"
 				"complete -F _tcpclose_trace tcpclose-trace\n");
 }

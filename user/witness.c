@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -20,7 +19,7 @@
 #include "kernel/socket_probe.h"
 #include "owner/cgroups.h"
 #include "owner/holders.h"
-#include "owner/netns.h"
+#include "request.h"
 
 #define HOLDERS_KEPT (1 << 20)
 
@@ -51,52 +50,6 @@ struct witness {
 	struct new_namespace namespaces[NEW_NAMESPACES];
 	unsigned int namespace_count;
 };
-
-static uint32_t own_netns(void)
-{
-	struct stat stat_of;
-
-	return stat("/proc/self/ns/net", &stat_of) ? 0 : (uint32_t)stat_of.st_ino;
-}
-
-/* Names of the command line become numbers of the kernel. */
-static int resolve_filter(struct witness *witness)
-{
-	const struct options *options = witness->options;
-	struct cgroup_place place = {0};
-	uint32_t netns = 0;
-	char reason[128];
-
-	if (options->netns && netns_find(options->netns, &netns, reason, sizeof(reason))) {
-		log_error("cannot use --netns %s: %s; give a pid or a name from ip netns",
-			  options->netns, reason);
-		return -EINVAL;
-	}
-	if (options->cgroup &&
-	    cgroups_find(witness->cgroups, options->cgroup, &place, reason, sizeof(reason))) {
-		log_error("cannot use --cgroup %s: %s; give a path below the cgroup2 mount",
-			  options->cgroup, reason);
-		return -EINVAL;
-	}
-	witness->settings.filter = options_filter(options, netns, place.id);
-	return 0;
-}
-
-static void fill_settings(struct witness *witness, const struct features *features)
-{
-	struct settings *settings = &witness->settings;
-	const struct filter *filter = &settings->filter;
-
-	settings->tw_timer_handler = features->tw_timer_handler;
-	settings->home_netns = own_netns();
-	settings->has_cookie = witness->plan.cookie;
-	settings->reset_has_reason = witness->plan.reset_reason;
-	settings->has_destroy = witness->plan.destroy;
-	settings->hz = clock_hz();
-	settings->state_tells_begin = !witness->plan.tw_begin;
-	settings->hold_at_begin = !witness->plan.tw_kill;
-	settings->follow_flows = filter->pid || filter->comm[0] || filter->cgroup || filter->netns;
-}
 
 static enum exit_status open_sockets(struct witness *witness)
 {
@@ -256,9 +209,9 @@ enum exit_status witness_open(struct witness **result, const struct options *opt
 	if (witness->plan.notice[0])
 		log_warning("%s", witness->plan.notice);
 	status = EXIT_USAGE;
-	if (resolve_filter(witness))
+	if (request_settings(options, features, &witness->plan, witness->cgroups,
+			     &witness->settings))
 		goto out;
-	fill_settings(witness, features);
 	/* Who holds what, before anything is attached: a whole scan may take a second. */
 	while (holders_refresh(witness->holders, clock_boot(), UINT64_MAX) == 0)
 		;

@@ -41,7 +41,8 @@ ROOMS = [
     ("user/capture", ["user/base", "user/host", "user/capture", "bpf/record.h",
                       "bpf/packet/parse.h"]),
     ("user/output", ["user/base", "user/host", "user/output", "user/core/report.h",
-                     "user/core/classifier.h", "user/core/tcp_state.h"]),
+                     "user/core/classifier.h", "user/core/tcp_state.h",
+                     "user/core/time_wait_summary.h"]),
     ("user", ["user", "user/base", "user/host", "user/core", "user/kernel", "user/owner",
               "user/capture", "user/output", *SHARED]),
 ]

@@ -339,7 +339,6 @@ static void what_cannot_be_is_refused(void **state)
 		       "cannot use --ready-file: it needs an argument; give --ready-file PATH");
 	assert_refused("leaks", "cannot run leaks: it is not in this version; without a command "
 				"tcpclose-trace shows live timelines");
-	assert_int_equal(parse("timewait"), -EINVAL);
 	assert_int_equal(parse("report x.pcapng -o page.html"), -EINVAL);
 	assert_refused("-v eth0 -q",
 		       "cannot use eth0: it is neither an option nor a command; --help "
@@ -353,6 +352,55 @@ static void what_cannot_be_is_refused(void **state)
 		       "to see both");
 	assert_refused("-i lo --packets none", "cannot use --interface with --packets none: no "
 					       "segments are read then; leave one of them out");
+}
+
+static void a_command_has_options_of_its_own(void **state)
+{
+	(void)state;
+	assert_parses("");
+	assert_int_equal(options.command, COMMAND_LIVE);
+	assert_parses("timewait");
+	assert_int_equal(options.command, COMMAND_TIMEWAIT);
+	assert_int_equal(options.interval, 1000000000);
+	assert_parses("-o json --interval 0.25 timewait -d 60 -L 80 --ready-file /tmp/x -v");
+	assert_int_equal(options.command, COMMAND_TIMEWAIT);
+	assert_int_equal(options.interval, 250000000);
+	assert_int_equal(options.filter.local_ports[0], 80);
+	assert_parses("timewait --explain --without tcx -p 7 -c a --cgroup /a --netns 1 -4");
+	assert_parses("-- timewait");
+	assert_refused("timewait -i lo",
+		       "cannot use --interface with timewait: it is for live timelines only");
+	assert_refused("-n 3 timewait",
+		       "cannot use --count with timewait: it is for live timelines only");
+	assert_int_equal(parse("timewait --packets tc"), -EINVAL);
+	assert_int_equal(parse("timewait --raw-seq"), -EINVAL);
+	assert_int_equal(parse("timewait --ring-size 1M"), -EINVAL);
+	assert_refused("--interval 5",
+		       "cannot use --interval without a command: it is for timewait");
+	assert_refused("timewait --interval 0", "cannot use --interval 0: not a time above 0; "
+						"give seconds as 10 or 0.5");
+	assert_refused("timewait timewait", "cannot use timewait: one command is enough");
+	assert_refused("timewait leaks",
+		       "cannot run leaks: it is not in this version; without a command "
+		       "tcpclose-trace shows live timelines");
+	assert_refused("timewait all", "cannot use all: it is neither an option nor a command; "
+				       "--help lists what can be given");
+}
+
+static void every_option_belongs_to_a_command(void **state)
+{
+	size_t count = 0;
+
+	(void)state;
+	for (const struct option_info *info = option_table; info->name; info++) {
+		if (info->commands)
+			assert_int_equal(command_info(info->commands)->command, info->commands);
+		count++;
+	}
+	assert_true(count <= 64); /* a bit for each */
+	assert_ptr_equal(command_find("timewait"), command_info(COMMAND_TIMEWAIT));
+	assert_null(command_find("leaks"));
+	assert_null(command_find(""));
 }
 
 static void the_filter_takes_what_was_looked_up(void **state)
@@ -401,13 +449,15 @@ static void help_fits_and_names_all(void **state)
 static void the_manual_is_filled_in(void **state)
 {
 	static const char template[] =
-		".TH X 8 \"@VERSION@\"\n@OPTIONS@\nkinds\n@KINDS@\n@CAUSES@\nend";
+		".TH X 8 \"@VERSION@\"\n@OPTIONS@\n@COMMANDS@\nkinds\n@KINDS@\n@CAUSES@\nend";
 
 	(void)state;
 	usage_manual(&text, template, sizeof(template) - 1, "1.2.3");
 	buffer_add_char(&text, '\0');
 	assert_ptr_equal(strstr(text.data, ".TH X 8 \"1.2.3\"\n.TP\n\\fB\\-i\\fR, "), text.data);
 	assert_non_null(strstr(text.data, "\\fB\\-\\-raw\\-seq\\fR\n"));
+	assert_non_null(strstr(text.data, "\n.TP\n\\fBtimewait\\fR\n"));
+	assert_non_null(strstr(text.data, "\nFor\n.B timewait\nonly.\n"));
 	assert_non_null(strstr(text.data, "\nkinds\n.TP\n"));
 	assert_non_null(strstr(text.data, "\\fBfour\\-way\\fR\n"));
 	assert_non_null(strstr(text.data, "\\fBunread\\-data\\fR\n"));
@@ -423,6 +473,9 @@ static void completion_offers_choices(void **state)
 	assert_non_null(strstr(text.data, "\t-o | --output)\n\t\tCOMPREPLY=($(compgen -W "
 					  "'text table json' -- \"$current\"))\n"));
 	assert_non_null(strstr(text.data, " --ring-size "));
+	assert_non_null(strstr(text.data, "-W 'timewait --interface "));
+	assert_non_null(strstr(text.data, "\t*\" timewait \"*)\n\t\tCOMPREPLY=($(compgen -W "
+					  "'--pid "));
 	assert_null(strstr(text.data, "--completion"));
 }
 
@@ -443,6 +496,8 @@ int main(void)
 		TEST(names_are_checked),
 		TEST(features_are_switched_off),
 		TEST(what_cannot_be_is_refused),
+		TEST(a_command_has_options_of_its_own),
+		TEST(every_option_belongs_to_a_command),
 		TEST(the_filter_takes_what_was_looked_up),
 		TEST(the_table_has_no_doubles),
 		TEST(help_fits_and_names_all),

@@ -14,6 +14,7 @@
 
 #include "base/utf8.h"
 #include "core/inference.h"
+#include "golden.h"
 #include "output/output.h"
 
 #define START 100000000000000ull /* boot clock of the first event */
@@ -533,38 +534,6 @@ static void render(struct story *story, const char *format, struct output *outpu
 	output->out.length--;
 }
 
-static FILE *open_golden(const char *story, const char *format, const char *mode)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "tests/unit/golden/%s.%s", story, format);
-	return fopen(path, mode);
-}
-
-static void compare(const char *story, const char *format, const struct buffer *out)
-{
-	const char *golden = getenv("GOLDEN");
-	char expected[16384];
-	size_t length;
-	FILE *file;
-
-	if (golden && !strcmp(golden, "write")) {
-		file = open_golden(story, format, "w");
-		assert_non_null(file);
-		fwrite(out->data, 1, out->length, file);
-		fclose(file);
-		return;
-	}
-	file = open_golden(story, format, "r");
-	if (!file)
-		fail_msg("no golden file for %s.%s", story, format);
-	length = fread(expected, 1, sizeof(expected) - 1, file);
-	fclose(file);
-	expected[length] = '\0';
-	assert_string_equal(out->data, expected);
-	assert_int_equal(out->length, length);
-}
-
 /* Nothing from outside may reach the terminal as it is, and lines must fit. */
 static void check_lines(const struct buffer *out, size_t width)
 {
@@ -609,7 +578,7 @@ static void stories_read_as_before(void **state)
 
 			render(story, formats[j], &output);
 			check_lines(&output.out, j ? SIZE_MAX : stories[i].width);
-			compare(stories[i].name, formats[j], &output.out);
+			golden_compare(stories[i].name, formats[j], &output.out);
 			buffer_done(&output.out);
 			free(story);
 		}
@@ -623,7 +592,7 @@ static void color_is_restrained(void **state)
 
 	(void)state;
 	render(story, "text", &output);
-	compare("colored", "text", &output.out);
+	golden_compare("colored", "text", &output.out);
 	buffer_done(&output.out);
 	free(story);
 }
@@ -650,7 +619,7 @@ static void a_twin_over_later_has_its_own_ladder(void **state)
 		output.format->teardown(&output, &story->reports[1]);
 	buffer_add_char(&output.out, '\0');
 	output.out.length--;
-	compare("twin-later", "text", &output.out);
+	golden_compare("twin-later", "text", &output.out);
 	buffer_done(&output.out);
 	free(story);
 }
@@ -678,7 +647,7 @@ static void an_empty_report_is_written(void **state)
 		struct output output;
 
 		render(story, formats[i], &output);
-		compare("empty", formats[i], &output.out);
+		golden_compare("empty", formats[i], &output.out);
 		buffer_done(&output.out);
 	}
 	free(story);

@@ -44,3 +44,15 @@ int64_t clock_wall_offset(void)
 	}
 	return offset;
 }
+
+int clock_timeout(uint64_t deadline)
+{
+	uint64_t now = clock_boot(), ms;
+
+	if (deadline == UINT64_MAX)
+		return -1;
+	if (deadline <= now)
+		return 0;
+	ms = (deadline - now + 999999) / 1000000;
+	return ms < INT32_MAX ? (int)ms : INT32_MAX;
+}

@@ -18,4 +18,7 @@ int64_t clock_wall_offset(void);
 /* How often in a second the kernel's coarse time moves on: its jiffies (CONFIG_HZ). */
 uint32_t clock_hz(void);
 
+/* Until a boot-clock time, as poll() takes it: ms rounded up, -1 for UINT64_MAX. */
+int clock_timeout(uint64_t deadline);
+
 #endif

@@ -1,21 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "base/container.h"
 #include "output/facts.h"
-
-/* ,"name":number - the name with its comma and quotes is one constant. */
-#define ADD_UNSIGNED(out, name, number)                                                            \
-	(buffer_add_literal(out, ",\"" name "\":"), buffer_add_unsigned(out, number))
-#define ADD_BOOL(out, name, value)                                                                 \
-	((value) ? buffer_add_literal(out, ",\"" name "\":true")                                   \
-		 : buffer_add_literal(out, ",\"" name "\":false"))
-
-/* A name of ours, which needs no escaping. */
-static void add_name(struct buffer *out, const char *name)
-{
-	buffer_add_char(out, '"');
-	buffer_add_string(out, name);
-	buffer_add_char(out, '"');
-}
+#include "output/json_values.h"
+#include "output/summary.h"
 
 static void add_end(struct buffer *out, const uint8_t address[16], unsigned int port,
 		    uint32_t netns)
@@ -504,5 +491,6 @@ const struct output_format output_json = {
 	.begin = json_begin,
 	.teardown = json_teardown,
 	.time_wait = json_time_wait,
+	.time_wait_summary = json_time_wait_summary,
 	.end = json_end,
 };

@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "core/report.h"
+#include "core/time_wait_summary.h"
 
 /* What a format must ask of the rest of the world; every answer may be NULL: not known. */
 struct output_lookup {
@@ -24,6 +25,10 @@ struct output_options {
 	int64_t wall_offset; /* realtime = boot clock + this, ns */
 	bool raw_seq;        /* absolute sequence numbers in text */
 	bool color;
+	/* The terminal on which a summary is drawn over the one before; rows 0: it is none, or
+	 * what was written is to stay. */
+	unsigned int rows;
+	unsigned int columns;
 	struct output_lookup lookup;
 };
 
@@ -37,6 +42,7 @@ struct output {
 	bool after_line;        /* text: what was written last is one line, not a ladder */
 	uint64_t still_waiting; /* text: TIME_WAITs that had not ended */
 	uint64_t longest_wait;  /* ... and what is left of the last of them, ns */
+	bool summarized;        /* timewait: a summary was written before */
 };
 
 struct output_format {
@@ -44,6 +50,7 @@ struct output_format {
 	void (*begin)(struct output *output);
 	void (*teardown)(struct output *output, const struct teardown_report *report);
 	void (*time_wait)(struct output *output, const struct time_wait_report *report);
+	void (*time_wait_summary)(struct output *output, const struct time_wait_view *view);
 	void (*end)(struct output *output, const struct core_stats *stats, uint64_t duration);
 };
 

@@ -4,6 +4,7 @@
  * so far, so that IPv4 alone stays narrow.
  */
 #include "output/facts.h"
+#include "output/summary.h"
 #include "output/text.h"
 
 #define ADDRESS_WIDTH 15 /* 255.255.255.255 */
@@ -153,6 +154,42 @@ static void table_time_wait(struct output *output, const struct time_wait_report
 	(void)report;
 }
 
+/* The numbers of one interval, but for the population. */
+void table_time_wait_summary(struct output *output, const struct time_wait_view *view)
+{
+	const struct port_row *tightest = view->port_count ? &view->ports[0] : NULL;
+	bool runs_out = tightest && tightest->known && tightest->forecast.exhausts;
+	struct buffer *out = &output->out;
+	size_t start;
+
+	if (!output->summarized)
+		buffer_add_literal(out, "TIME(UTC)    POPULATION  ENTERED/s     LEFT/s    TIMER  "
+					"CONNECT      SYN    RESET DESTROYED    NEVER RUN_OUT_S\n");
+	output->summarized = true;
+	buffer_add_clock(out, (int64_t)view->time + output->options.wall_offset);
+	buffer_add_char(out, ' ');
+	add_number(out, true, view->total.now, 10);
+	start = out->length;
+	buffer_add_fixed(out, view->entered_rate, 1000, 1);
+	text_align_right(out, start, 10);
+	buffer_add_char(out, ' ');
+	start = out->length;
+	buffer_add_fixed(out, view->left_rate, 1000, 1);
+	text_align_right(out, start, 10);
+	buffer_add_char(out, ' ');
+	for (const enum time_wait_end *end = summary_ends; *end != TIME_WAIT_ENDS; end++)
+		if (summary_end_promised(*end))
+			add_number(out, true, view->ended_lately[*end],
+				   *end == TIME_WAIT_DESTROYED ? 9 : 8);
+	start = out->length;
+	if (runs_out)
+		buffer_add_fixed(out, tightest->forecast.exhausted_in, 1000 * MS, 1);
+	else
+		buffer_add_char(out, '-');
+	text_align_right(out, start, 9);
+	buffer_add_char(out, '\n');
+}
+
 static void table_end(struct output *output, const struct core_stats *stats, uint64_t duration)
 {
 	(void)output;
@@ -165,5 +202,6 @@ const struct output_format output_table = {
 	.begin = table_begin,
 	.teardown = table_teardown,
 	.time_wait = table_time_wait,
+	.time_wait_summary = table_time_wait_summary,
 	.end = table_end,
 };

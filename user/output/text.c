@@ -33,6 +33,25 @@ void text_align_right(struct buffer *buffer, size_t start, size_t width)
 	memset(text, ' ', spaces);
 }
 
+size_t text_cut(const struct buffer *buffer, size_t start, size_t width)
+{
+	while (start < buffer->length) {
+		uint32_t character;
+		size_t length =
+			utf8_decode(buffer->data + start, buffer->length - start, &character);
+		size_t columns;
+
+		if (!length)
+			length = 1;
+		columns = utf8_width(buffer->data + start, length);
+		if (columns > width)
+			break;
+		width -= columns;
+		start += length;
+	}
+	return start;
+}
+
 void text_add_wrapped(struct buffer *buffer, const char *text, size_t length, size_t column,
 		      size_t indent, size_t width)
 {

@@ -19,6 +19,8 @@ size_t text_width(const struct buffer *buffer, size_t start);
 void text_pad(struct buffer *buffer, size_t start, size_t width);
 /* Moves what follows start to the right end of width columns. */
 void text_align_right(struct buffer *buffer, size_t start, size_t width);
+/* The length at which what follows start is as many columns wide; the buffer's if it is less. */
+size_t text_cut(const struct buffer *buffer, size_t start, size_t width);
 /* The words of text in lines of at most width columns; lines after the first are indented. The
  * first begins in column. */
 void text_add_wrapped(struct buffer *buffer, const char *text, size_t length, size_t column,

@@ -7,6 +7,7 @@
 #include "base/container.h"
 #include "output/facts.h"
 #include "output/sentence.h"
+#include "output/summary.h"
 #include "output/text.h"
 
 #define BOLD "\033[1m"
@@ -631,5 +632,6 @@ const struct output_format output_timeline = {
 	.begin = timeline_begin,
 	.teardown = timeline_teardown,
 	.time_wait = timeline_time_wait,
+	.time_wait_summary = screen_time_wait_summary,
 	.end = timeline_end,
 };

@@ -1,0 +1,135 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+"""timewait: how it starts, shows, and ends; what it counts is proven elsewhere."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import sys
+import termios
+
+from harness import tap
+from harness.tap import Failure, case
+from harness.tracer import Tracer, run
+
+PROMISED = {"type", "schema", "ts", "population", "entered_per_s", "buckets", "ended_by", "ports"}
+ENDS = {"timer", "connect", "syn", "reset", "destroyed", "never"}
+ROWS, COLUMNS = 10, 60
+
+
+class Nothing:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return False
+
+
+class Timewait(Tracer):
+    """The command in place of live timelines."""
+
+    def __init__(self, *options, **settings):
+        super().__init__("timewait", *options, **settings)
+
+
+def check_summary(found):
+    missing = PROMISED - found.keys() | ENDS - found["ended_by"].keys()
+    if missing or found["schema"] != 1:
+        raise Failure(f"without {missing}: {found}")
+
+
+@case("json: an object each interval, the last one is marked, then the stats")
+def json_lines(_world):
+    with Timewait("--interval", "0.1") as tracer:
+        for _ in range(3):
+            check_summary(tracer.take(lambda found: found["type"] == "time_wait_summary",
+                                      "summary"))
+        outcome = tracer.stop()
+    summaries = tracer.objects("time_wait_summary")
+    if outcome.status or outcome.summary is None or outcome.summary["teardowns"]:
+        raise Failure(f"status {outcome.status}, {outcome.stderr!r}")
+    if [found.get("final") for found in summaries] != [None] * (len(summaries) - 1) + [True]:
+        raise Failure(f"final: {[found.get('final') for found in summaries]}")
+    if outcome.summary["unfinished"] != summaries[-1]["population"]:
+        raise Failure(f"{outcome.summary} after {summaries[-1]}")
+    if tracer.objects("stats")[-1]["unfinished"] != summaries[-1]["population"]:
+        raise Failure(f"{tracer.objects('stats')} after {summaries[-1]}")
+
+
+@case("--duration ends it, with one last summary")
+def duration(_world):
+    status, out, error = run("timewait", "-o", "table", "-d", "0.3", "--interval", "0.2")
+    lines = out.splitlines()
+    if status or len(lines) != 3 or not lines[0].startswith("TIME(UTC)"):
+        raise Failure(f"status {status}, {out!r}, {error!r}")
+    if not all(re.match(r"\d\d:\d\d:\d\d\.\d{3} +\d+ ", line) for line in lines[1:]):
+        raise Failure(out)
+
+
+@case("text: blocks that an empty line separates, no control sequences")
+def blocks(_world):
+    status, out, error = run("timewait", "-d", "0.3", "--interval", "0.2")
+    if status or out.count("TIME_WAIT  ") != 2 or "\n\nTIME_WAIT  " not in out or "\033" in out:
+        raise Failure(f"status {status}, {out!r}, {error!r}")
+
+
+@case("a terminal: drawn over from its first line, never more lines than it has")
+def terminal(_world):
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", ROWS, COLUMNS, 0, 0))
+    tracer = Timewait("--interval", "0.1", "-d", "0.5", output="text", stdout=side)
+    with tracer:
+        tracer.wait()
+    os.close(side)
+    drawn = b""
+    try:
+        while block := os.read(main, 65536):
+            drawn += block
+    except OSError: # the other side is closed
+        pass
+    os.close(main)
+    screens = drawn.decode().split("\033[H")
+    if screens[0] or len(screens) < 3:
+        raise Failure(f"not drawn from the first line: {drawn!r}")
+    for screen in screens[1:]:
+        if screen.count("\n") >= ROWS or not screen.endswith("\033[J"):
+            raise Failure(f"more than the screen: {screen!r}")
+
+
+@case("a reader that goes away ends it quietly")
+def closed_pipe(_world):
+    reading, writing = os.pipe()
+    tracer = Timewait("--interval", "0.1", stdout=writing)
+    with tracer:
+        os.close(reading)
+        os.close(writing)
+        outcome = tracer.wait()
+    if outcome.status or outcome.summary is None or "cannot" in outcome.stderr:
+        raise Failure(f"status {outcome.status}, {outcome.stderr!r}")
+
+
+@case("a full disk is an error with a sentence")
+def full(_world):
+    with open("/dev/full", "wb") as disk:
+        tracer = Timewait("--interval", "0.1", stdout=disk)
+        with tracer:
+            outcome = tracer.wait()
+    if outcome.status != 1 or "cannot write to standard output" not in outcome.stderr:
+        raise Failure(f"status {outcome.status}, {outcome.stderr!r}")
+
+
+@case("options that are not for it are refused")
+def refused(_world):
+    for words in (("-i", "lo"), ("-n", "3"), ("--packets", "none"), ("--raw-seq",)):
+        status, out, error = run("timewait", *words)
+        if status != 2 or out or "with timewait" not in error:
+            raise Failure(f"{words}: status {status}, {out!r}, {error!r}")
+    status, out, error = run("timewait", "--netns", "no-such-namespace")
+    if status != 2 or "cannot use --netns no-such-namespace" not in error:
+        raise Failure(f"status {status}, {out!r}, {error!r}")
+
+
+if __name__ == "__main__":
+    sys.exit(tap.main(Nothing))
