@@ -115,7 +115,7 @@ $(unit_tests): TEST_LIBS = -lcmocka
 $(bpf_tests): TEST_LIBS = $(LIBS)
 $(workloads): TEST_LIBS = -pthread
 # These rooms ask the kernel; what is pure links without libbpf.
-$(patsubst %,$(BUILD)/tests/unit/test_%,plan owner host snapshot): TEST_LIBS = -lcmocka $(LIBS)
+$(patsubst %,$(BUILD)/tests/unit/test_%,plan owner host snapshot census): TEST_LIBS = -lcmocka $(LIBS)
 $(bpf_tests): | $(skeletons)
 
 .PHONY: check

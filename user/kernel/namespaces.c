@@ -147,6 +147,29 @@ int namespaces_open(uint32_t pid, uint32_t netns)
 	return search.descriptor >= 0 || !error ? search.descriptor : error;
 }
 
+struct reach {
+	uint32_t netns;
+	int descriptor;
+};
+
+static int reach_visit(void *context, uint32_t netns, int descriptor)
+{
+	struct reach *reach = context;
+
+	if (netns != reach->netns)
+		return 0;
+	reach->descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+	return reach->descriptor < 0 ? -errno : -EEXIST; /* ends the walk */
+}
+
+int namespaces_reach(uint32_t netns)
+{
+	struct reach reach = {netns, -ESRCH};
+	int error = namespaces_walk(reach_visit, &reach);
+
+	return reach.descriptor >= 0 || !error ? reach.descriptor : error;
+}
+
 static bool is_current(int descriptor)
 {
 	struct stat current, other;

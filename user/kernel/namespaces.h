@@ -21,6 +21,11 @@ int namespaces_walk(namespaces_visit visit, void *context);
  * another one): a descriptor, or a negative errno. */
 int namespaces_open(uint32_t pid, uint32_t netns);
 
+/* The same, whoever lives in it or keeps it: a descriptor, to be closed soon as it keeps the
+ * namespace alive, or a negative errno. -ESRCH: it cannot be reached. Our own is found at once,
+ * another one by a walk. */
+int namespaces_reach(uint32_t netns);
+
 /* Puts the calling thread into a namespace. The descriptor to come back with, or a negative errno:
  * then it has not moved. */
 int namespaces_enter(int descriptor);
