@@ -47,6 +47,20 @@ struct sock_cgroup_data___before_5_15 {
 	__u64 val;
 } __attribute__((preserve_access_index));
 
+/* From 5.18 to 6.0 the row was apart from its namespace. */
+struct netns_ipv4___before_6_1 {
+	struct inet_timewait_death_row *tcp_death_row;
+} __attribute__((preserve_access_index));
+
+struct net___before_6_1 {
+	struct netns_ipv4___before_6_1 ipv4;
+} __attribute__((preserve_access_index));
+
+/* Up to 5.17 a plain counter; since then it counts the namespace's own reference as one. */
+struct inet_timewait_death_row___before_5_18 {
+	atomic_t tw_count;
+} __attribute__((preserve_access_index));
+
 static __always_inline void kernel_mapped(__u8 *address, __be32 ipv4)
 {
 	__u32 *words = (__u32 *)address;
@@ -198,6 +212,93 @@ static __always_inline void kernel_task(struct task *task)
 	task->pid = pid_tgid >> 32;
 	task->tid = (__u32)pid_tgid;
 	bpf_get_current_comm(task->comm, sizeof(task->comm));
+}
+
+static __always_inline const struct inet_timewait_death_row *kernel_death_row(const struct net *net)
+{
+	const struct net___before_6_1 *old = (const void *)net;
+
+	if (bpf_core_field_exists(old->ipv4.tcp_death_row))
+		return BPF_CORE_READ(old, ipv4.tcp_death_row);
+	return (const void *)((__u64)net + bpf_core_field_offset(net->ipv4.tcp_death_row));
+}
+
+/* Whether tcp_max_tw_buckets may have kept a mini-socket from being made a moment ago: others may
+ * have gone meanwhile. */
+static __always_inline bool kernel_mini_sockets_full(const struct net *net)
+{
+	const struct inet_timewait_death_row *row = kernel_death_row(net);
+	const struct inet_timewait_death_row___before_5_18 *old = (const void *)row;
+	int count;
+
+	if (bpf_core_field_exists(row->tw_refcount))
+		count = BPF_CORE_READ(row, tw_refcount.refs.counter) - 1;
+	else if (bpf_core_field_exists(old->tw_count))
+		count = BPF_CORE_READ(old, tw_count.counter);
+	else
+		return true;
+	return count + 256 >= BPF_CORE_READ(row, sysctl_max_tw_buckets);
+}
+
+/* Who has a flow in the kernel's table of connections. */
+enum kernel_holder {
+	HOLDER_NONE = 0,
+	HOLDER_SOCKET = 1,
+	HOLDER_FIN_WAIT2 = STATE_FIN_WAIT2, /* the mini-socket of an orphan */
+	HOLDER_TIME_WAIT = STATE_TIME_WAIT,
+	HOLDER_UNKNOWN = 0xff, /* the chain is too long, or was changed meanwhile */
+};
+
+static __always_inline const struct inet_hashinfo *kernel_table(const struct net *net)
+{
+	return BPF_CORE_READ(kernel_death_row(net), hashinfo);
+}
+
+#define HOLDER_CHAIN 32
+
+/* By the hash of a flow and its ports, as kernels keep them: skc_hash, skc_dport, skc_num. A chain
+ * is a list without a lock that ends in an odd number, made of the bucket's: another one says that
+ * the walk went astray. */
+static __always_inline enum kernel_holder kernel_holder(const struct inet_hashinfo *table,
+							__u32 netns, __u32 hash, __be16 remote_port,
+							__u16 local_port)
+{
+	__u64 slot = hash & BPF_CORE_READ(table, ehash_mask);
+	const struct inet_ehash_bucket *bucket =
+		(const void *)((__u64)BPF_CORE_READ(table, ehash) +
+			       slot * bpf_core_type_size(struct inet_ehash_bucket));
+	__u64 node = (__u64)BPF_CORE_READ(bucket, chain.first);
+
+	for (int i = 0; i < HOLDER_CHAIN && node && !(node & 1); i++) {
+		const struct sock_common *common =
+			(const void *)(node -
+				       bpf_core_field_offset(struct sock_common, skc_nulls_node));
+
+		if (BPF_CORE_READ(common, skc_hash) == hash &&
+		    BPF_CORE_READ(common, skc_dport) == remote_port &&
+		    BPF_CORE_READ(common, skc_num) == local_port &&
+		    BPF_CORE_READ(common, skc_net.net, ns.inum) == netns) {
+			if (BPF_CORE_READ(common, skc_state) != STATE_TIME_WAIT)
+				return HOLDER_SOCKET;
+			return BPF_CORE_READ((const struct inet_timewait_sock *)common,
+					     tw_substate);
+		}
+		node = (__u64)BPF_CORE_READ((const struct hlist_nulls_node *)node, next);
+	}
+	return node & 1 && node >> 1 == slot ? HOLDER_NONE : HOLDER_UNKNOWN;
+}
+
+/* Of a socket that changes to CLOSE for a mini-socket to take its place: none did, as there are
+ * too many already (tcp_max_tw_buckets). Proven: it is not in the table. */
+static __always_inline bool kernel_mini_socket_missing(const struct sock *sk,
+						       const struct tcp_sock *tcp)
+{
+	const struct net *net = sk->__sk_common.skc_net.net;
+
+	return kernel_mini_sockets_full(net) &&
+	       kernel_holder(kernel_table(net), kernel_netns(sk), sk->__sk_common.skc_hash,
+			     sk->__sk_common.skc_dport,
+			     bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport)) == HOLDER_NONE;
 }
 
 /* The socket behind a descriptor of the current task, or what stands there if it is no socket:

@@ -54,8 +54,44 @@ struct ns_common {
 	unsigned int inum;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	atomic_t refs;
+} refcount_t;
+
+struct hlist_nulls_node {
+	struct hlist_nulls_node *next;
+};
+
+struct hlist_nulls_head {
+	struct hlist_nulls_node *first;
+};
+
+struct inet_ehash_bucket {
+	struct hlist_nulls_head chain;
+};
+
+struct inet_hashinfo {
+	struct inet_ehash_bucket *ehash;
+	unsigned int ehash_mask;
+};
+
+struct inet_timewait_death_row {
+	refcount_t tw_refcount; /* 5.18 */
+	struct inet_hashinfo *hashinfo;
+	int sysctl_max_tw_buckets;
+};
+
+struct netns_ipv4 {
+	struct inet_timewait_death_row tcp_death_row; /* a pointer from 5.18 to 6.0 */
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_ipv4 ipv4;
 };
 
 typedef struct {
@@ -66,10 +102,6 @@ struct net_device {
 	int ifindex;
 	possible_net_t nd_net;
 };
-
-typedef struct {
-	int counter;
-} atomic_t;
 
 typedef struct {
 	__s64 counter;
@@ -128,9 +160,14 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
+struct nsproxy {
+	struct net *net_ns;
+};
+
 struct task_struct {
 	unsigned int flags;
 	struct files_struct *files;
+	struct nsproxy *nsproxy;
 };
 
 struct sock;
@@ -164,6 +201,7 @@ struct sock_common {
 			__u16 skc_num;
 		};
 	};
+	unsigned int skc_hash;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	possible_net_t skc_net;
@@ -172,6 +210,9 @@ struct sock_common {
 	atomic64_t skc_cookie;
 	union {
 		unsigned long skc_flags;
+	};
+	union {
+		struct hlist_nulls_node skc_nulls_node;
 	};
 };
 
@@ -215,6 +256,7 @@ struct tcp_sock {
 	__u64 bytes_acked;
 	__u64 bytes_retrans;
 	__u32 snd_una;
+	__u32 srtt_us; /* times 8 */
 	__u32 write_seq;
 	struct tcp_options_received rx_opt;
 	int linger2;
@@ -239,6 +281,9 @@ struct inet_timewait_sock {
 struct sk_buff {
 	char cb[48];
 	struct net_device *dev;
+	unsigned int len;
+	__be16 protocol;
+	__u16 transport_header;
 	__u16 network_header;
 	unsigned char *head;
 	unsigned char *data;
