@@ -197,6 +197,18 @@ static __always_inline void wait_end(const struct population_key *key,
 		count_duration(duration);
 }
 
+/* The same of one that was in TIME_WAIT, though its beginning was not heard of. */
+static __always_inline void wait_end_unheard(const struct population_key *key,
+					     const struct population_value *found, __u32 end)
+{
+	struct population_value value = *found;
+
+	if (!wait_forget(key, value.state))
+		return;
+	count_entered(key, &value);
+	count_ended(key, &value, end);
+}
+
 static __always_inline __u64 lasted(const struct population_value *value, __u64 until)
 {
 	return until > value->start ? until - value->start : 0;

@@ -99,7 +99,21 @@ static __always_inline struct population_value *enter_late(const struct sock *sk
 	return bpf_map_lookup_elem(&waiting, key);
 }
 
-static __always_inline void closed(struct sock *sk, int from)
+/* The kernel skips a program that runs on this CPU already (6.2): for a softirq that interrupts it,
+ * and from 7.0, where tracepoints can be preempted, for each task that then runs there. A close
+ * that is skipped would be missing until its end, so a second copy looks whether the first took it;
+ * a wait whose take-over is skipped ends with the next close on its addresses. */
+enum state_copy {
+	COPY_FIRST,
+	COPY_SECOND,
+};
+
+static __always_inline bool is_taken(const struct population_value *value)
+{
+	return !value || value->state != STATE_FIN_WAIT1;
+}
+
+static __always_inline void closed(enum state_copy copy, struct sock *sk, int from)
 {
 	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 	struct population_value *value;
@@ -109,8 +123,10 @@ static __always_inline void closed(struct sock *sk, int from)
 	if (!tcp)
 		return;
 	fill_key(&key, sk, tcp);
-	state = state_after(sk, tcp, from);
 	value = bpf_map_lookup_elem(&waiting, &key);
+	if (copy == COPY_SECOND && is_taken(value))
+		return;
+	state = state_after(sk, tcp, from);
 	if (!value && state)
 		value = enter_late(sk, &key);
 	if (!value)
@@ -138,6 +154,7 @@ static __always_inline __u64 taken_since(const struct tcp_sock *tcp, __u64 now)
 
 static __always_inline void opened(struct sock *sk, int from)
 {
+	__u32 end = from == STATE_SYN_SENT ? TIME_WAIT_BY_CONNECT : TIME_WAIT_BY_SYN;
 	const struct population_value *value;
 	struct population_key key;
 	__u64 until;
@@ -146,9 +163,13 @@ static __always_inline void opened(struct sock *sk, int from)
 	value = bpf_map_lookup_elem(&waiting, &key);
 	if (!value)
 		return;
+	/* A socket could not have lost its addresses: its close was skipped. */
+	if (value->state == STATE_FIN_WAIT1) {
+		wait_end_unheard(&key, value, end);
+		return;
+	}
 	until = taken_since(bpf_skc_to_tcp_sock(sk), bpf_ktime_get_boot_ns());
-	wait_end(&key, value, from == STATE_SYN_SENT ? TIME_WAIT_BY_CONNECT : TIME_WAIT_BY_SYN,
-		 lasted(value, until));
+	wait_end(&key, value, end, lasted(value, until));
 }
 
 /* It had its addresses for as long as it tried. */
@@ -166,6 +187,11 @@ static __always_inline void connect_failed(struct sock *sk)
 		wait_end(&key, value, TIME_WAIT_BY_CONNECT, DURATION_UNKNOWN);
 }
 
+static __always_inline bool closed_first(int from)
+{
+	return from == STATE_FIN_WAIT1 || from == STATE_FIN_WAIT2 || from == STATE_CLOSING;
+}
+
 static __always_inline void handle_change(struct sock *sk, int from, int to)
 {
 	if (sk->sk_protocol != IPPROTO_TCP || from == to)
@@ -174,8 +200,8 @@ static __always_inline void handle_change(struct sock *sk, int from, int to)
 		closes_first(sk);
 	else if (to == STATE_ESTABLISHED)
 		opened(sk, from);
-	else if (from == STATE_FIN_WAIT1 || from == STATE_FIN_WAIT2 || from == STATE_CLOSING)
-		closed(sk, from);
+	else if (closed_first(from))
+		closed(COPY_FIRST, sk, from);
 	else
 		connect_failed(sk);
 }
@@ -184,12 +210,19 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(population_state, struct sock *sk, int from, int to)
 {
 	if (to == STATE_CLOSE) {
-		if (from == STATE_LAST_ACK || from == STATE_ESTABLISHED ||
-		    from == STATE_CLOSE_WAIT || from == STATE_LISTEN || from == STATE_SYN_RECV)
+		if (!closed_first(from) && from != STATE_SYN_SENT)
 			return 0;
 	} else if (to != STATE_FIN_WAIT1 && to != STATE_ESTABLISHED) {
 		return 0;
 	}
 	handle_change(sk, from, to);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(population_state_second, struct sock *sk, int from, int to)
+{
+	if (to == STATE_CLOSE && closed_first(from) && sk->sk_protocol == IPPROTO_TCP)
+		closed(COPY_SECOND, sk, from);
 	return 0;
 }

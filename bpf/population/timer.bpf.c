@@ -12,18 +12,10 @@ static __always_inline void expired(const struct inet_timewait_sock *tw)
 	value = bpf_map_lookup_elem(&waiting, &key);
 	if (!value)
 		return;
-	if (value->state == STATE_TIME_WAIT) {
+	if (value->state == STATE_TIME_WAIT || BPF_CORE_READ(tw, tw_substate) != STATE_TIME_WAIT)
 		wait_end(&key, value, TIME_WAIT_BY_TIMER, lasted(value, bpf_ktime_get_boot_ns()));
-		return;
-	}
-
-	struct population_value unheard = *value;
-
-	/* An orphan whose FIN was not heard of. */
-	if (wait_forget(&key, unheard.state) && BPF_CORE_READ(tw, tw_substate) == STATE_TIME_WAIT) {
-		count_entered(&key, &unheard);
-		count_ended(&key, &unheard, TIME_WAIT_BY_TIMER);
-	}
+	else
+		wait_end_unheard(&key, value, TIME_WAIT_BY_TIMER);
 }
 
 SEC("tp_btf/timer_expire_entry")

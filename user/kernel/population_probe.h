@@ -22,7 +22,9 @@ struct population_reading {
 	size_t group_count;
 	struct population_durations durations;
 	uint64_t crowded_out; /* counted in the group of those without a group of their own */
-	uint64_t missed;      /* that entered or left and could not be counted: no room, skipped */
+	/* That entered or left and could not be counted: no room. Or not yet: those whose close the
+	 * kernel did not show (at most) are counted when they end. */
+	uint64_t missed;
 };
 
 /* Loads the programs. On failure a negative errno and in `why` what failed, one clause. */
