@@ -28,10 +28,13 @@ KERNEL_PACKAGES := qemu-system-x86 busybox-static lz4 xz-utils zstd debian-archi
 pure_sources := $(wildcard user/base/*.c user/core/*.c)
 program_sources := $(wildcard user/*.c user/host/*.c user/kernel/*.c user/owner/*.c user/output/*.c)
 witnesses := socket packet
+# What `timewait` attaches in place of them: without the ring.
+objects_of_bpf := $(witnesses) population
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
-witness_objects = $(patsubst %.c,$(BUILD)/%.o,bpf/ring.bpf.c $(sort $(wildcard bpf/$(1)/*.bpf.c)))
-skeletons := $(witnesses:%=$(BUILD)/%.skel.h)
+witness_objects = $(patsubst %.c,$(BUILD)/%.o,$(if $(filter $(1),$(witnesses)),bpf/ring.bpf.c) \
+	$(sort $(wildcard bpf/$(1)/*.bpf.c)))
+skeletons := $(objects_of_bpf:%=$(BUILD)/%.skel.h)
 
 .PHONY: all
 all: $(BUILD)/tcpclose-trace ## build the program
@@ -66,7 +69,7 @@ $(BUILD)/$(1).skel.h: $(BUILD)/$(1).linked.o
 	$$(call say,SKEL,$$@)
 	$$(Q)$$(BPFTOOL) gen skeleton $$< name $(1) > $$@.new && mv $$@.new $$@
 endef
-$(foreach witness,$(witnesses),$(eval $(call witness_rules,$(witness))))
+$(foreach object,$(objects_of_bpf),$(eval $(call witness_rules,$(object))))
 
 .PHONY: tools
 tools:
@@ -99,7 +102,8 @@ help: ## this list
 unit_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 bpf_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bpf/test_*.c))
 workloads := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/workload/*.c))
-test_programs := $(unit_tests) $(bpf_tests) $(workloads) $(BUILD)/tests/scenarios/play
+bpf_tools := $(BUILD)/tests/bpf/population
+test_programs := $(unit_tests) $(bpf_tests) $(bpf_tools) $(workloads) $(BUILD)/tests/scenarios/play
 
 # Everything but main, to link from; the linker takes what a test needs.
 $(BUILD)/librooms.a: $(filter-out %/main.o,$(call objects,$(program_sources)))
@@ -112,7 +116,7 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/librooms.a $(BUILD)/libcore.a
 	$(BUILD)/libcore.a $(TEST_LIBS)
 
 $(unit_tests): TEST_LIBS = -lcmocka
-$(bpf_tests): TEST_LIBS = $(LIBS)
+$(bpf_tests) $(bpf_tools): TEST_LIBS = $(LIBS)
 $(workloads): TEST_LIBS = -pthread
 # These rooms ask the kernel; what is pure links without libbpf.
 $(patsubst %,$(BUILD)/tests/unit/test_%,plan owner host snapshot census): TEST_LIBS = -lcmocka $(LIBS)

@@ -7,10 +7,42 @@
 #include "ring.bpf.h"
 
 #include "filter.h"
+#include "kernel.bpf.h"
 
 static __always_inline bool socket_flow_passes(const struct flow *flow)
 {
 	return filter_socket_flow(&settings.filter, flow);
+}
+
+static __always_inline bool comm_passes(const char *comm)
+{
+	for (int i = 0; i < RECORD_COMM_LENGTH; i++) {
+		if (comm[i] != settings.filter.comm[i])
+			return false;
+		if (!comm[i])
+			break;
+	}
+	return true;
+}
+
+/* Whether the filter by process lets a socket of this owner, or this task, through. */
+static __always_inline bool task_passes(__u32 pid, const char *comm)
+{
+	if (settings.filter.pid && pid != settings.filter.pid)
+		return false;
+	if (settings.filter.comm[0] && !comm_passes(comm))
+		return false;
+	return true;
+}
+
+/* Namespace and cgroup: known for every socket. */
+static __always_inline bool place_passes(const struct sock *sk)
+{
+	if (settings.filter.netns && kernel_netns(sk) != settings.filter.netns)
+		return false;
+	if (settings.filter.cgroup && !kernel_cgroup_within(sk, settings.filter.cgroup))
+		return false;
+	return true;
 }
 
 /* Whether the flow of a segment, either way round, is one that a filter by owner asks for. */

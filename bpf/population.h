@@ -49,22 +49,33 @@ struct population_durations {
 	__u64 power[POPULATION_POWERS];
 };
 
-/* One in TIME_WAIT. */
+/* A mini-socket, or a socket that will become one. */
 struct population_key {
 	struct flow flow; /* as its socket saw it */
 	__u32 netns;
 };
 
 struct population_value {
-	__u64 start;
-	__u64 reset; /* when a RST came that may have removed it, 0: none */
-	char comm[RECORD_COMM_LENGTH];
+	__u64 start;                   /* of its TIME_WAIT; else when it came to be here */
+	char comm[RECORD_COMM_LENGTH]; /* of the program that closed first */
+	__u32 hash;                    /* of its addresses, as the kernel has it; 0: not known */
 	__u8 role;
-	__u8 pad[7];
+	__u8 state; /* 6: in TIME_WAIT; 5: an orphan in FIN_WAIT2; 4: its socket is still there */
+	__u8 reset; /* a RST came that may have removed it */
+	__u8 pad;
+};
+
+/* What user space asks of the programs, so that they alone count. */
+struct population_order {
+	struct population_key key;
+	struct population_value value; /* to add: all of it; to remove: start, the latest */
+	__u32 end;                     /* to remove: enum time_wait_end */
+	__u32 done;                    /* the answer: whether there was something to do */
 };
 
 _Static_assert(sizeof(struct population_group_key) == 56, "population_group_key has changed");
 _Static_assert(sizeof(struct population_key) == 40, "population_key has changed");
-_Static_assert(sizeof(struct population_value) == 40, "population_value has changed");
+/* With the key and what the kernel adds this is 128 bytes; 8 more would be 192. */
+_Static_assert(sizeof(struct population_value) == 32, "population_value has changed");
 
 #endif

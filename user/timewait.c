@@ -141,8 +141,11 @@ static int read_counters(struct timewait *timewait)
 {
 	struct population_reading counters;
 	struct time_wait_reading reading;
-	int error = population_probe_read(timewait->probe, &counters);
+	uint64_t gone;
+	int error = population_probe_reconcile(timewait->probe, &gone);
 
+	if (!error)
+		error = population_probe_read(timewait->probe, &counters);
 	if (error)
 		return error;
 	reading = (struct time_wait_reading){

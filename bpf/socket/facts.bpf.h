@@ -41,37 +41,6 @@ static __always_inline void facts_forget(__u64 sk)
 	bpf_map_delete_elem(&facts, &sk);
 }
 
-static __always_inline bool facts_comm_equal(const char *comm)
-{
-	for (int i = 0; i < RECORD_COMM_LENGTH; i++) {
-		if (comm[i] != settings.filter.comm[i])
-			return false;
-		if (!comm[i])
-			break;
-	}
-	return true;
-}
-
-/* Whether the filter by process lets a socket of this owner, or this task, through. */
-static __always_inline bool facts_process_passes(__u32 pid, const char *comm)
-{
-	if (settings.filter.pid && pid != settings.filter.pid)
-		return false;
-	if (settings.filter.comm[0] && !facts_comm_equal(comm))
-		return false;
-	return true;
-}
-
-/* Namespace and cgroup: known for every socket. */
-static __always_inline bool facts_place_passes(const struct sock *sk)
-{
-	if (settings.filter.netns && kernel_netns(sk) != settings.filter.netns)
-		return false;
-	if (settings.filter.cgroup && !kernel_cgroup_within(sk, settings.filter.cgroup))
-		return false;
-	return true;
-}
-
 /* Tells the packet witness that segments of this flow are wanted. */
 static __always_inline void facts_want(const struct flow *flow)
 {

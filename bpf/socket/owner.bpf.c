@@ -27,7 +27,7 @@ static __always_inline int handle_accept(long descriptor)
 	bpf_get_current_comm(known->owner.comm, sizeof(known->owner.comm));
 	known->owner.pid = bpf_get_current_pid_tgid() >> 32;
 	if ((settings.filter.pid || settings.filter.comm[0]) &&
-	    facts_process_passes(known->owner.pid, known->owner.comm)) {
+	    task_passes(known->owner.pid, known->owner.comm)) {
 		struct flow flow;
 
 		kernel_flow_probed(&flow, &((const struct sock *)sk)->__sk_common);

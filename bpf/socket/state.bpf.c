@@ -62,11 +62,11 @@ static __always_inline void established(const struct sock *sk)
 	const struct socket_facts_value *known;
 	struct flow flow;
 
-	if (!settings.follow_flows || !facts_place_passes(sk))
+	if (!settings.follow_flows || !place_passes(sk))
 		return;
 	if (settings.filter.pid || settings.filter.comm[0]) {
 		known = facts_find((__u64)sk);
-		if (!known || !facts_process_passes(known->owner.pid, known->owner.comm))
+		if (!known || !task_passes(known->owner.pid, known->owner.comm))
 			return;
 	}
 	kernel_flow(&flow, sk, NULL);
@@ -176,13 +176,13 @@ static __always_inline bool process_passes(const struct sock *sk, const struct f
 	if (!settings.filter.pid && !settings.filter.comm[0])
 		return true;
 	if (known && known->owner.pid)
-		return facts_process_passes(known->owner.pid, known->owner.comm);
+		return task_passes(known->owner.pid, known->owner.comm);
 	if (bpf_map_lookup_elem(&wanted_flows, flow))
 		return true;
 	if (!sk->sk_lock.owned)
 		return false;
 	kernel_task(&task);
-	return facts_process_passes(task.pid, task.comm);
+	return task_passes(task.pid, task.comm);
 }
 
 /* The time of the record, 0 if there was no room for it. */
@@ -253,8 +253,7 @@ static __always_inline void closing(struct sock *sk, int from, int to)
 	if (!tcp)
 		return;
 	kernel_flow(&flow, sk, tcp);
-	if (!socket_flow_passes(&flow) || !facts_place_passes(sk) ||
-	    !process_passes(sk, &flow, known))
+	if (!socket_flow_passes(&flow) || !place_passes(sk) || !process_passes(sk, &flow, known))
 		return;
 	if (settings.follow_flows)
 		facts_want(&flow);

@@ -29,6 +29,7 @@ ROOMS = [
     ("bpf/packet/parse.h", ["bpf/record.h", "vmlinux/vmlinux.h"]),
     ("bpf/packet", [*BPF, "bpf/packet"]),
     ("bpf/socket", [*BPF, "bpf/socket"]),
+    ("bpf/population", [*BPF, "bpf/population", "bpf/population.h"]),
     ("bpf", BPF),
     ("vmlinux", []),
     ("user/base", ["user/base"]),

@@ -1,48 +1,294 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-/* A stub that counts nothing, until the programs are there. */
 #include "kernel/population_probe.h"
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "host/clock.h"
+#include "kernel/missing.h"
+#include "kernel/port_range.h"
+#include "population.skel.h"
+
+#define TIME_WAIT_LENGTH 60000000000ull /* TCP_TIMEWAIT_LEN */
 
 struct population_probe {
-	char nothing;
+	struct population *skeleton;
+	struct population_group_key *keys;
+	struct population_group *counts;
+	struct population_entry *entries;
+	struct population_durations *durations; /* of each CPU */
+	int cpus;
+	struct port_range range;
+	bool sock_diag;
+	uint64_t rest_until; /* no look at each before */
 };
 
-int population_probe_open(struct population_probe **probe, const struct plan *plan,
+static void say(struct buffer *why, const char *what, int error)
+{
+	buffer_add_string(why, what);
+	buffer_add_string(why, ": ");
+	buffer_add_string(why, strerror(error < 0 ? -error : error));
+}
+
+/* Sockets that a map of a fixed size has room for: 17 MB. */
+#define WAITING_FIXED (1 << 17)
+
+static int configure(struct population *skeleton, const struct plan *plan)
+{
+	int error = 0;
+
+	bpf_program__set_autoload(skeleton->progs.population_timer, plan->timer_expire);
+	bpf_program__set_autoload(skeleton->progs.population_timer_function, false);
+	bpf_program__set_autoattach(skeleton->progs.population_add, false);
+	bpf_program__set_autoattach(skeleton->progs.population_remove, false);
+	if (!plan->map_grows)
+		error = bpf_map__set_map_flags(skeleton->maps.waiting, 0);
+	if (!error && !plan->map_grows)
+		error = bpf_map__set_max_entries(skeleton->maps.waiting, WAITING_FIXED);
+	return error;
+}
+
+static int make_room(struct population_probe *probe)
+{
+	probe->cpus = libbpf_num_possible_cpus();
+	if (probe->cpus < 0)
+		return probe->cpus;
+	probe->keys = calloc(POPULATION_GROUPS, sizeof(*probe->keys));
+	probe->counts = calloc(POPULATION_GROUPS, sizeof(*probe->counts));
+	probe->entries = calloc(POPULATION_GROUPS, sizeof(*probe->entries));
+	probe->durations = calloc((size_t)probe->cpus, sizeof(*probe->durations));
+	if (!probe->keys || !probe->counts || !probe->entries || !probe->durations)
+		return -ENOMEM;
+	return 0;
+}
+
+int population_probe_open(struct population_probe **result, const struct plan *plan,
 			  const struct settings *settings, struct buffer *why)
 {
-	(void)plan;
-	(void)settings;
-	(void)why;
-	*probe = calloc(1, sizeof(**probe));
-	return *probe ? 0 : -ENOMEM;
+	struct population_probe *probe = calloc(1, sizeof(*probe));
+	int error;
+
+	if (!probe)
+		return -ENOMEM;
+	probe->sock_diag = plan->snapshot;
+	error = make_room(probe);
+	if (error) {
+		say(why, "no room for the numbers of the population programs", error);
+		goto out;
+	}
+	probe->skeleton = population__open();
+	if (!probe->skeleton) {
+		error = -errno;
+		say(why, "the population programs cannot be read", error);
+		goto out;
+	}
+	memcpy((void *)&probe->skeleton->rodata->settings, settings, sizeof(*settings));
+	error = configure(probe->skeleton, plan);
+	if (!error)
+		error = population__load(probe->skeleton);
+	if (error)
+		say(why, "the kernel refused the population programs", error);
+out:
+	if (error) {
+		population_probe_close(probe);
+		return error;
+	}
+	*result = probe;
+	return 0;
 }
 
 void population_probe_close(struct population_probe *probe)
 {
+	if (!probe)
+		return;
+	population__destroy(probe->skeleton);
+	free(probe->keys);
+	free(probe->counts);
+	free(probe->entries);
+	free(probe->durations);
 	free(probe);
 }
 
 int population_probe_attach(struct population_probe *probe, const struct plan *plan,
 			    struct buffer *why)
 {
-	(void)probe;
-	(void)plan;
-	(void)why;
-	return 0;
+	int error = population__attach(probe->skeleton);
+
+	(void)plan; /* what it leaves out is not loaded */
+	if (error)
+		say(why, "the population programs cannot be attached", error);
+	return error;
+}
+
+/* Runs a program that does what probe's `order` says: 1 if there was something to do. */
+static int run(struct population_probe *probe, const struct bpf_program *program)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+	int error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+
+	return error ? error : (int)probe->skeleton->bss->order.done;
+}
+
+/* The end whose port the kernel chose is the one that connected. */
+static uint8_t role_by_ports(struct population_probe *probe, const struct record *header)
+{
+	bool local, remote;
+
+	if (port_range_read(&probe->range, header->netns))
+		return ROLE_UNKNOWN;
+	local = port_range_has(&probe->range, header->flow.local_port);
+	remote = port_range_has(&probe->range, header->flow.remote_port);
+	if (local == remote)
+		return ROLE_UNKNOWN;
+	return local ? ROLE_CLIENT : ROLE_SERVER;
 }
 
 int population_probe_add(struct population_probe *probe, const struct time_wait_record *found)
 {
-	(void)probe;
-	(void)found;
+	struct population_order *order = &probe->skeleton->bss->order;
+	uint64_t end = found->header.time + found->timeout_ms * 1000000ull;
+	int result;
+
+	memset(order, 0, sizeof(*order));
+	order->key.flow = found->header.flow;
+	order->key.netns = found->header.netns;
+	order->value.state = found->substate;
+	order->value.role = role_by_ports(probe, &found->header);
+	order->value.start = found->header.time;
+	if (end < found->header.time + TIME_WAIT_LENGTH)
+		order->value.start = end > TIME_WAIT_LENGTH ? end - TIME_WAIT_LENGTH : 0;
+	result = run(probe, probe->skeleton->progs.population_add);
+	return result < 0 ? result : 0;
+}
+
+static int read_groups(struct population_probe *probe, size_t *total)
+{
+	int map = bpf_map__fd(probe->skeleton->maps.groups), error;
+	LIBBPF_OPTS(bpf_map_batch_opts, options);
+	uint32_t position, count;
+	void *from = NULL;
+
+	*total = 0;
+	do {
+		count = POPULATION_GROUPS - (uint32_t)*total;
+		if (!count)
+			return 0;
+		error = bpf_map_lookup_batch(map, from, &position, probe->keys + *total,
+					     probe->counts + *total, &count, &options);
+		if (error && error != -ENOENT)
+			return error;
+		*total += count;
+		from = &position;
+	} while (!error);
 	return 0;
+}
+
+static int read_durations(struct population_probe *probe, struct population_durations *sum)
+{
+	const uint32_t only = 0;
+	uint64_t *to = (uint64_t *)sum;
+	int error = bpf_map_lookup_elem(bpf_map__fd(probe->skeleton->maps.durations), &only,
+					probe->durations);
+
+	if (error)
+		return error;
+	memset(sum, 0, sizeof(*sum));
+	for (int cpu = 0; cpu < probe->cpus; cpu++) {
+		const uint64_t *from = (const uint64_t *)&probe->durations[cpu];
+
+		for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+			to[i] += from[i];
+	}
+	return 0;
+}
+
+/* How often the kernel did not run a program that was called for; not known before 5.12. */
+static uint64_t skipped(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = {};
+	uint32_t length = sizeof(info);
+	int descriptor = bpf_program__fd(program);
+
+	if (descriptor < 0 || bpf_obj_get_info_by_fd(descriptor, &info, &length))
+		return 0;
+	return info.recursion_misses;
+}
+
+/* Closes that neither copy took, at most: see bpf/population/state.bpf.c. */
+static uint64_t closes_skipped(const struct population *skeleton)
+{
+	uint64_t first = skipped(skeleton->progs.population_state);
+	uint64_t second = skipped(skeleton->progs.population_state_second);
+
+	return first < second ? first : second;
 }
 
 int population_probe_read(struct population_probe *probe, struct population_reading *reading)
 {
-	(void)probe;
-	*reading = (struct population_reading){0};
+	const struct population *skeleton = probe->skeleton;
+	const volatile __u64 *missed = &skeleton->bss->missed;
+	const volatile __u64 *crowded_out = &skeleton->bss->crowded_out;
+	int error = read_groups(probe, &reading->group_count);
+
+	if (!error)
+		error = read_durations(probe, &reading->durations);
+	if (error)
+		return error;
+	for (size_t i = 0; i < reading->group_count; i++)
+		probe->entries[i] = (struct population_entry){probe->keys[i], probe->counts[i]};
+	reading->groups = probe->entries;
+	reading->crowded_out = *crowded_out;
+	reading->missed =
+		*missed + closes_skipped(skeleton) + skipped(skeleton->progs.population_segment);
 	return 0;
+}
+
+/* Why one ended that is there no more. One whose time is over ended by it, most likely, but that
+ * was not seen. */
+static enum time_wait_end end_of(const struct population_value *value, uint64_t now)
+{
+	if (value->reset)
+		return TIME_WAIT_BY_RESET;
+	return now - value->start < TIME_WAIT_LENGTH ? TIME_WAIT_DESTROYED : TIME_WAIT_ENDED;
+}
+
+static int remove_missing(void *context, const struct population_key *key,
+			  const struct population_value *value, uint64_t since)
+{
+	struct population_probe *probe = context;
+	struct population_order *order = &probe->skeleton->bss->order;
+
+	order->key = *key;
+	order->value.start = since;
+	order->end = end_of(value, since);
+	return run(probe, probe->skeleton->progs.population_remove);
+}
+
+int population_probe_reconcile(struct population_probe *probe, uint64_t *gone)
+{
+	const struct missing_search search = {
+		.waiting = bpf_map__fd(probe->skeleton->maps.waiting),
+		.held = bpf_map__fd(probe->skeleton->maps.held),
+		.sock_diag = probe->sock_diag,
+		.since = clock_boot(),
+		.remove = remove_missing,
+		.context = probe,
+	};
+	struct missing_result result;
+	int error;
+
+	*gone = 0;
+	if (search.since < probe->rest_until)
+		return 0;
+	error = missing_find(&search, &result);
+	*gone = result.removed;
+	if (result.looked) {
+		probe->rest_until = clock_boot();
+		probe->rest_until += (probe->rest_until - search.since) * 49;
+	}
+	return error;
 }

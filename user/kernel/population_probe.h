@@ -22,7 +22,9 @@ struct population_reading {
 	size_t group_count;
 	struct population_durations durations;
 	uint64_t crowded_out; /* counted in the group of those without a group of their own */
-	uint64_t missed;      /* that entered or left and could not be counted: no room, skipped */
+	/* That entered or left and could not be counted: no room. Or not yet: those whose close the
+	 * kernel did not show (at most) are counted when they end. */
+	uint64_t missed;
 };
 
 /* Loads the programs. On failure a negative errno and in `why` what failed, one clause. */
@@ -33,11 +35,17 @@ void population_probe_close(struct population_probe *probe);
 int population_probe_attach(struct population_probe *probe, const struct plan *plan,
 			    struct buffer *why);
 
-/* One of the snapshot (TIME_WAIT_FOUND): entered before the tracer did. To be told of when all is
- * attached; one that has been counted already is left out. */
+/* One of the snapshot (TIME_WAIT_FOUND), an orphan or in TIME_WAIT: older than the tracer. To be
+ * told of when all is attached, if it passes the filter; one that is known already is left out.
+ * Which end of the connection it was is told by the port that was chosen by the kernel. */
 int population_probe_add(struct population_probe *probe, const struct time_wait_record *found);
 
 /* 0 or a negative errno. */
 int population_probe_read(struct population_probe *probe, struct population_reading *reading);
+
+/* Looks for what has gone without an event (ss -K, the end of a namespace) where the kernel has
+ * fewer than were counted in, and counts it out: `gone` is how many. To be called every now and
+ * then; it looks at each only when there is a reason to, and for 2 % of the time at most. */
+int population_probe_reconcile(struct population_probe *probe, uint64_t *gone);
 
 #endif
