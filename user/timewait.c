@@ -187,8 +187,8 @@ static int show(struct timewait *timewait, bool final)
 	return 0;
 }
 
-/* Reads, and shows if it is time and what was read can be made sense of. The time of the next
- * reading goes into next. 0 or a negative errno. */
+/* Reads, and shows if it is time and the forecast is not about to turn; sets when the next reading
+ * is due. 0 or a negative errno. */
 static int take_reading(struct timewait *timewait, uint64_t *next_view, uint64_t *next)
 {
 	uint64_t interval = timewait->options->interval, now = clock_boot();
