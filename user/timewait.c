@@ -14,6 +14,7 @@
 #include "host/ready_file.h"
 #include "host/sink.h"
 #include "host/stop_signals.h"
+#include "kernel/live_ports.h"
 #include "kernel/plan.h"
 #include "kernel/population_probe.h"
 #include "kernel/port_settings.h"
@@ -35,6 +36,7 @@ struct timewait {
 	struct cgroups *cgroups;
 	struct population_probe *probe;
 	struct port_settings_cache *port_settings;
+	struct live_ports *live_ports;
 	struct time_wait_summary *summary;
 	const struct time_wait_view *view; /* the last one */
 	struct output output;
@@ -69,6 +71,21 @@ static bool find_limits(void *context, uint32_t netns, struct port_limits *limit
 	};
 	limits->reserved = limits->last - limits->first + 1 - limits->usable;
 	return true;
+}
+
+/* Counting them is work: only where TIME_WAIT holds a quarter of the ports. */
+static uint64_t count_in_use(void *context, const struct port_demand *demand)
+{
+	const struct timewait *timewait = context;
+	struct flow flow = {.remote_port = demand->remote_port};
+	struct port_limits limits;
+
+	if (!find_limits(context, demand->netns, &limits) ||
+	    demand->in_time_wait * 4 < limits.usable)
+		return 0;
+	memcpy(flow.local, demand->local, sizeof(flow.local));
+	memcpy(flow.remote, demand->remote, sizeof(flow.remote));
+	return live_ports_count(timewait->live_ports, demand->netns, &flow, clock_boot());
 }
 
 /* Nothing of the snapshot says who closed first, so what asks for an owner shows none of it. An
@@ -172,7 +189,8 @@ static void write_out(struct timewait *timewait)
 
 static int show(struct timewait *timewait, bool final)
 {
-	const struct port_lookup lookup = {.context = timewait, .limits = find_limits};
+	const struct port_lookup lookup = {
+		.context = timewait, .limits = find_limits, .in_use = count_in_use};
 	struct output_options *options = &timewait->output.options;
 
 	timewait->view = time_wait_summary_view(timewait->summary, &lookup, final);
@@ -291,10 +309,11 @@ static enum exit_status open_all(struct timewait *timewait, const struct feature
 	}
 	timewait->cgroups = cgroups_new();
 	timewait->port_settings = port_settings_cache_new();
+	timewait->live_ports = live_ports_new(timewait->plan.snapshot);
 	timewait->summary = time_wait_summary_new();
 	timewait->signals = stop_signals_open();
-	if (!timewait->cgroups || !timewait->port_settings || !timewait->summary ||
-	    timewait->signals < 0) {
+	if (!timewait->cgroups || !timewait->port_settings || !timewait->live_ports ||
+	    !timewait->summary || timewait->signals < 0) {
 		log_error("cannot start: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
@@ -326,6 +345,7 @@ enum exit_status timewait_run(const struct options *options, const struct featur
 	population_probe_close(timewait.probe);
 	time_wait_summary_free(timewait.summary);
 	port_settings_cache_free(timewait.port_settings);
+	live_ports_free(timewait.live_ports);
 	cgroups_free(timewait.cgroups);
 	if (timewait.signals >= 0)
 		close(timewait.signals);
