@@ -211,6 +211,8 @@ static __always_inline void wait_end_unheard(const struct population_key *key,
 
 static __always_inline __u64 lasted(const struct population_value *value, __u64 until)
 {
+	if (!value->start)
+		return DURATION_UNKNOWN;
 	return until > value->start ? until - value->start : 0;
 }
 

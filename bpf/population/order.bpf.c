@@ -55,3 +55,24 @@ int population_remove(void *context)
 	wait_end(&key, value, order.end, lasted(value, bpf_ktime_get_boot_ns()));
 	return 0;
 }
+
+/* One whose TIME_WAIT may have begun unheard: if it did, it is counted in from now on. */
+SEC("raw_tp")
+int population_catch_up(void *context)
+{
+	struct population_key key = order.key;
+	struct population_value *value = bpf_map_lookup_elem(&waiting, &key);
+
+	order.done = 0;
+	if (!value || value->state == STATE_TIME_WAIT || !value->hash ||
+	    kernel_holder(home_table(), key.netns, value->hash, bpf_htons(key.flow.remote_port),
+			  key.flow.local_port) != HOLDER_TIME_WAIT)
+		return 0;
+	order.done = 1;
+	if (value->state == STATE_FIN_WAIT1)
+		hold(key.netns, 1);
+	value->start = 0;
+	value->state = STATE_TIME_WAIT;
+	count_entered(&key, value);
+	return 0;
+}

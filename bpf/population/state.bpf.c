@@ -5,6 +5,12 @@
  *
  * A wait is entered into the map when its socket begins to close, in the context of the program
  * that closes first, and changed in place from there on: one insertion for each.
+ *
+ * The kernel skips a program that runs on this CPU already (6.2): for a softirq that interrupts it,
+ * and from 7.0, where tracepoints can be preempted, for each task that then runs there. A second
+ * copy would cost as much as the first. So user space, which knows how often it happened
+ * (recursion_misses, 5.12), has the waits that are behind looked at (order.bpf.c); else they are
+ * counted when they end, or when another socket closes on their addresses.
  */
 #include "maps.bpf.h"
 
@@ -99,21 +105,7 @@ static __always_inline struct population_value *enter_late(const struct sock *sk
 	return bpf_map_lookup_elem(&waiting, key);
 }
 
-/* The kernel skips a program that runs on this CPU already (6.2): for a softirq that interrupts it,
- * and from 7.0, where tracepoints can be preempted, for each task that then runs there. A close
- * that is skipped would be missing until its end, so a second copy looks whether the first took it;
- * a wait whose take-over is skipped ends with the next close on its addresses. */
-enum state_copy {
-	COPY_FIRST,
-	COPY_SECOND,
-};
-
-static __always_inline bool is_taken(const struct population_value *value)
-{
-	return !value || value->state != STATE_FIN_WAIT1;
-}
-
-static __always_inline void closed(enum state_copy copy, struct sock *sk, int from)
+static __always_inline void closed(struct sock *sk, int from)
 {
 	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 	struct population_value *value;
@@ -124,8 +116,6 @@ static __always_inline void closed(enum state_copy copy, struct sock *sk, int fr
 		return;
 	fill_key(&key, sk, tcp);
 	value = bpf_map_lookup_elem(&waiting, &key);
-	if (copy == COPY_SECOND && is_taken(value))
-		return;
 	state = state_after(sk, tcp, from);
 	if (!value && state)
 		value = enter_late(sk, &key);
@@ -201,7 +191,7 @@ static __always_inline void handle_change(struct sock *sk, int from, int to)
 	else if (to == STATE_ESTABLISHED)
 		opened(sk, from);
 	else if (closed_first(from))
-		closed(COPY_FIRST, sk, from);
+		closed(sk, from);
 	else
 		connect_failed(sk);
 }
@@ -216,13 +206,5 @@ int BPF_PROG(population_state, struct sock *sk, int from, int to)
 		return 0;
 	}
 	handle_change(sk, from, to);
-	return 0;
-}
-
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(population_state_second, struct sock *sk, int from, int to)
-{
-	if (to == STATE_CLOSE && closed_first(from) && sk->sk_protocol == IPPROTO_TCP)
-		closed(COPY_SECOND, sk, from);
 	return 0;
 }

@@ -380,15 +380,18 @@ def full_speed():
         equal("ends", {end for (*_, end) in read.ended} - {"connect"}, set())
 
 
-@case("segments that interrupt a CPU at any time: what is not in the numbers is said to be missed")
+@case("segments that interrupt a CPU at any time: what was skipped is put right")
 def steered():
     with counted() as (here, population):
         steer(here)
         done = subprocess.run([CHURN, "3"], capture_output=True, text=True, check=True)
-        read, held = population.read(), waiting(here)
-        note(f"{done.stdout.strip()}; {held} wait, {read.now()} counted, {read.missed} missed")
-        if not held - read.missed <= read.now() <= held:
-            raise Failure(f"{held} wait, {read.now()} are counted, {read.missed} missed")
+        before = population.read().now()
+        gone = population.reconcile()
+        read = population.read()
+        note(f"{done.stdout.strip()}; {before} counted, then {read.now()}, {gone} were gone")
+        equal("destroyed", {end for (*_, end) in read.ended} & {"destroyed", "reset"}, set())
+        equal("now", read.now(), waiting(here))
+        equal("missed", read.missed, 0)
 
 
 @case("the timer ends them, those found at the start too", deadline=120)

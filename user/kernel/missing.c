@@ -11,6 +11,7 @@
 #define NAMESPACES 4096
 #define BATCH 4096
 #define ORPHAN 5
+#define TIME_WAIT 6
 
 struct place {
 	uint32_t netns;
@@ -84,6 +85,11 @@ static bool may_be_missing(const struct search *search, const struct place *plac
 
 	if (value->state < ORPHAN || value->start > search->request->since)
 		return false;
+	/* If programs were skipped, as many may be behind as are too many. */
+	if (value->hash && search->request->catch_up)
+		return true;
+	if (!place->suspect)
+		return false;
 	if (value->hash || !place->reached)
 		return true;
 	return place->census && census_find(place->census, &key->flow, &answer) == 0 &&
@@ -96,7 +102,12 @@ static int look_at(struct search *search, const struct population_key *key,
 	const struct place *place = find_place(search, key->netns);
 	int result;
 
-	if (!place || !place->suspect || !may_be_missing(search, place, key, value))
+	if (search->request->catch_up && value->state < TIME_WAIT) {
+		result = search->request->catch_up(search->request->context, key);
+		if (result)
+			return result < 0 ? result : 0;
+	}
+	if (!place || !may_be_missing(search, place, key, value))
 		return 0;
 	result = search->request->remove(search->request->context, key, value,
 					 search->request->since);
@@ -141,6 +152,7 @@ int missing_find(const struct missing_search *request, struct missing_result *re
 	search.places = calloc(NAMESPACES, sizeof(*search.places));
 	if (!search.places)
 		return -ENOMEM;
+	result->looked = request->catch_up;
 	list_places(&search);
 	error = search.count ? namespaces_walk(visit, &search) : 0;
 	for (size_t i = 0; i < search.count; i++)

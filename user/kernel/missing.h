@@ -16,12 +16,16 @@
 typedef int (*missing_remove)(void *context, const struct population_key *key,
 			      const struct population_value *value, uint64_t since);
 
+/* To look whether one that is not in TIME_WAIT is after all: 1, 0, or a negative errno. */
+typedef int (*missing_catch_up)(void *context, const struct population_key *key);
+
 struct missing_search {
 	int waiting;    /* the map of them */
 	int held;       /* the map of their number by namespace */
 	bool sock_diag; /* speaks TCP */
 	uint64_t since; /* now */
 	missing_remove remove;
+	missing_catch_up catch_up; /* NULL: nothing was skipped, so none is behind */
 	void *context;
 };
 

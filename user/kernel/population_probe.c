@@ -25,6 +25,7 @@ struct population_probe {
 	struct port_range range;
 	bool sock_diag;
 	uint64_t rest_until; /* no look at each before */
+	uint64_t skipped;    /* how often a program was, at the last look */
 };
 
 static void say(struct buffer *why, const char *what, int error)
@@ -42,9 +43,10 @@ static int configure(struct population *skeleton, const struct plan *plan)
 	int error = 0;
 
 	bpf_program__set_autoload(skeleton->progs.population_timer, plan->timer_expire);
-	bpf_program__set_autoload(skeleton->progs.population_timer_function, false);
+	bpf_program__set_autoload(skeleton->progs.population_timer_function, plan->tw_expire);
 	bpf_program__set_autoattach(skeleton->progs.population_add, false);
 	bpf_program__set_autoattach(skeleton->progs.population_remove, false);
+	bpf_program__set_autoattach(skeleton->progs.population_catch_up, false);
 	if (!plan->map_grows)
 		error = bpf_map__set_map_flags(skeleton->maps.waiting, 0);
 	if (!error && !plan->map_grows)
@@ -218,15 +220,6 @@ static uint64_t skipped(const struct bpf_program *program)
 	return info.recursion_misses;
 }
 
-/* Closes that neither copy took, at most: see bpf/population/state.bpf.c. */
-static uint64_t closes_skipped(const struct population *skeleton)
-{
-	uint64_t first = skipped(skeleton->progs.population_state);
-	uint64_t second = skipped(skeleton->progs.population_state_second);
-
-	return first < second ? first : second;
-}
-
 int population_probe_read(struct population_probe *probe, struct population_reading *reading)
 {
 	const struct population *skeleton = probe->skeleton;
@@ -242,18 +235,28 @@ int population_probe_read(struct population_probe *probe, struct population_read
 		probe->entries[i] = (struct population_entry){probe->keys[i], probe->counts[i]};
 	reading->groups = probe->entries;
 	reading->crowded_out = *crowded_out;
-	reading->missed =
-		*missed + closes_skipped(skeleton) + skipped(skeleton->progs.population_segment);
+	reading->missed = *missed;
 	return 0;
 }
 
-/* Why one ended that is there no more. One whose time is over ended by it, most likely, but that
- * was not seen. */
-static enum time_wait_end end_of(const struct population_value *value, uint64_t now)
+static uint64_t all_skipped(const struct population_probe *probe)
+{
+	return skipped(probe->skeleton->progs.population_state) +
+	       skipped(probe->skeleton->progs.population_segment) +
+	       skipped(probe->skeleton->progs.population_timer) +
+	       skipped(probe->skeleton->progs.population_timer_function);
+}
+
+/* Why one ended that is there no more. Not known if its time was over, or if the program may have
+ * been skipped that would have told. */
+static enum time_wait_end end_of(const struct population_probe *probe,
+				 const struct population_value *value, uint64_t now)
 {
 	if (value->reset)
 		return TIME_WAIT_BY_RESET;
-	return now - value->start < TIME_WAIT_LENGTH ? TIME_WAIT_DESTROYED : TIME_WAIT_ENDED;
+	if (now - value->start >= TIME_WAIT_LENGTH || all_skipped(probe) != probe->skipped)
+		return TIME_WAIT_ENDED;
+	return TIME_WAIT_DESTROYED;
 }
 
 static int remove_missing(void *context, const struct population_key *key,
@@ -264,18 +267,28 @@ static int remove_missing(void *context, const struct population_key *key,
 
 	order->key = *key;
 	order->value.start = since;
-	order->end = end_of(value, since);
+	order->end = end_of(probe, value, since);
 	return run(probe, probe->skeleton->progs.population_remove);
+}
+
+static int catch_up(void *context, const struct population_key *key)
+{
+	struct population_probe *probe = context;
+
+	probe->skeleton->bss->order.key = *key;
+	return run(probe, probe->skeleton->progs.population_catch_up);
 }
 
 int population_probe_reconcile(struct population_probe *probe, uint64_t *gone)
 {
+	uint64_t now_skipped = all_skipped(probe);
 	const struct missing_search search = {
 		.waiting = bpf_map__fd(probe->skeleton->maps.waiting),
 		.held = bpf_map__fd(probe->skeleton->maps.held),
 		.sock_diag = probe->sock_diag,
 		.since = clock_boot(),
 		.remove = remove_missing,
+		.catch_up = now_skipped == probe->skipped ? NULL : catch_up,
 		.context = probe,
 	};
 	struct missing_result result;
@@ -286,6 +299,7 @@ int population_probe_reconcile(struct population_probe *probe, uint64_t *gone)
 		return 0;
 	error = missing_find(&search, &result);
 	*gone = result.removed;
+	probe->skipped = now_skipped;
 	if (result.looked) {
 		probe->rest_until = clock_boot();
 		probe->rest_until += (probe->rest_until - search.since) * 49;

@@ -22,9 +22,7 @@ struct population_reading {
 	size_t group_count;
 	struct population_durations durations;
 	uint64_t crowded_out; /* counted in the group of those without a group of their own */
-	/* That entered or left and could not be counted: no room. Or not yet: those whose close the
-	 * kernel did not show (at most) are counted when they end. */
-	uint64_t missed;
+	uint64_t missed;      /* that entered or left and could not be counted: no room */
 };
 
 /* Loads the programs. On failure a negative errno and in `why` what failed, one clause. */
@@ -43,9 +41,11 @@ int population_probe_add(struct population_probe *probe, const struct time_wait_
 /* 0 or a negative errno. */
 int population_probe_read(struct population_probe *probe, struct population_reading *reading);
 
-/* Looks for what has gone without an event (ss -K, the end of a namespace) where the kernel has
- * fewer than were counted in, and counts it out: `gone` is how many. To be called every now and
- * then; it looks at each only when there is a reason to, and for 2 % of the time at most. */
+/* Puts right what the programs could not know. What has gone without an event (ss -K, the end of a
+ * namespace) is looked for where the kernel has fewer than were counted in, and counted out: `gone`
+ * is how many. What began while the kernel skipped a program (it does, under load) is counted in.
+ * To be called before a reading; it looks at each wait only when there is a reason to, and for 2 %
+ * of the time at most. */
 int population_probe_reconcile(struct population_probe *probe, uint64_t *gone);
 
 #endif
