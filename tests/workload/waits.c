@@ -34,6 +34,7 @@
 #define ORPHAN_SECONDS "5"
 
 enum kind {
+	NEVER,      /* there is no room for one: first, as nothing else may begin meanwhile */
 	TIMER,      /* nothing ends it but its timer */
 	CONNECT,    /* a connect() from the same port does */
 	SYN,        /* a SYN from the same port does */
@@ -45,8 +46,8 @@ enum kind {
 	KINDS,
 };
 
-static const char *const names[KINDS] = {"timer",      "connect",   "syn",   "orphan",
-					 "orphan-fin", "destroyed", "reset", "restarted"};
+static const char *const names[KINDS] = {"never",      "timer",     "connect", "syn",      "orphan",
+					 "orphan-fin", "destroyed", "reset",   "restarted"};
 
 /* When the second half of a close follows, in ms: a kernel gives addresses away again after 1 s. */
 static const int resumed_after[KINDS] = {[CONNECT] = 1200,   [SYN] = 1500,   [ORPHAN_FIN] = 1700,
@@ -143,9 +144,48 @@ static __u32 next_seq(int socket)
 	return seq;
 }
 
+static void write_sysctl(const char *name, const char *value)
+{
+	char path[PATH_MAX];
+	int file;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/%s", name);
+	file = open(path, O_WRONLY | O_CLOEXEC);
+	check(file >= 0 && write(file, value, strlen(value)) > 0, path);
+	close(file);
+}
+
+/* Whether the kernel has a TCP socket in one of these states (bits by number). */
+static bool has_socket_in(const char *path, unsigned int states)
+{
+	char line[256];
+	unsigned int state;
+	bool found = false;
+	FILE *file = fopen(path, "re");
+
+	check(file != NULL, path);
+	while (!found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "%*u: %*s %*s %x", &state) == 1 && states & 1u << state;
+	fclose(file);
+	return found;
+}
+
+/* The kernel tells nobody when a mini-socket ends, hence the repetition. */
+static void wait_gone(unsigned int states)
+{
+	while (has_socket_in("/proc/net/tcp", states) || has_socket_in("/proc/net/tcp6", states))
+		poll(NULL, 0, 50);
+}
+
 static void begin(enum kind kind, struct connection *connection)
 {
 	switch (kind) {
+	case NEVER:
+		write_sysctl("tcp_max_tw_buckets", "0");
+		close_in_order(connection->client, connection->server);
+		wait_gone(1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2);
+		write_sysctl("tcp_max_tw_buckets", "4096");
+		break;
 	case RESET:
 	case RESTARTED:
 		connection->client_seq = next_seq(connection->client);
@@ -282,6 +322,7 @@ static void resume(enum kind kind, struct connection *connection)
 			printf("{\"refused\":\"%s\",\"why\":\"%s\"}\n", names[kind],
 			       strerror(-error));
 		break;
+	case NEVER:
 	case TIMER:
 	case ORPHAN:
 	case KINDS:
@@ -292,39 +333,6 @@ static void resume(enum kind kind, struct connection *connection)
 static unsigned int port_of(const union address *at)
 {
 	return ntohs(at->any.sa_family == AF_INET ? at->ipv4.sin_port : at->ipv6.sin6_port);
-}
-
-static void write_sysctl(const char *name, const char *value)
-{
-	char path[PATH_MAX];
-	int file;
-
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/%s", name);
-	file = open(path, O_WRONLY | O_CLOEXEC);
-	check(file >= 0 && write(file, value, strlen(value)) > 0, path);
-	close(file);
-}
-
-/* Whether the kernel has a TCP socket in one of these states (bits by number). */
-static bool has_socket_in(const char *path, unsigned int states)
-{
-	char line[256];
-	unsigned int state;
-	bool found = false;
-	FILE *file = fopen(path, "re");
-
-	check(file != NULL, path);
-	while (!found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "%*u: %*s %*s %x", &state) == 1 && states & 1u << state;
-	fclose(file);
-	return found;
-}
-
-/* The kernel tells nobody when a mini-socket ends, hence the repetition. */
-static void wait_gone(unsigned int states)
-{
-	while (has_socket_in("/proc/net/tcp", states) || has_socket_in("/proc/net/tcp6", states))
-		poll(NULL, 0, 50);
 }
 
 static void sleep_until(const struct timespec *start, int ms)
