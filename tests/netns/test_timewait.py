@@ -1,17 +1,26 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-"""timewait: how it starts, shows, and ends; what it counts is proven elsewhere."""
+"""timewait: how it starts, shows, and ends, and when it says that ports run out; what it counts is
+proven elsewhere."""
 
+import contextlib
+import errno
 import fcntl
 import os
 import pty
 import re
+import select
+import socket
 import struct
 import sys
 import termios
+import time
 
 from harness import tap
-from harness.tap import Failure, case
+from harness.expect import equal
+from harness.namespace import Namespace, connect_by_veth
+from harness.pair import time_of
+from harness.tap import Failure, case, note
 from harness.tracer import Tracer, run
 
 PROMISED = {"type", "schema", "ts", "population", "entered_per_s", "buckets", "ended_by", "ports"}
@@ -129,6 +138,82 @@ def refused(_world):
     status, out, error = run("timewait", "--netns", "no-such-namespace")
     if status != 2 or "cannot use --netns no-such-namespace" not in error:
         raise Failure(f"status {status}, {out!r}, {error!r}")
+
+
+class Destination:
+    """A server in another namespace, and a client that closes first until its ports are gone."""
+
+    FIRST, LAST, RESERVED, RATE = 20000, 22099, "20050-20149", 200 # a second
+    HELD = 50 # live connections
+
+    def __init__(self, stack):
+        self.here, there = Namespace("here"), Namespace("there")
+        stack.callback(self.here.remove)
+        stack.callback(there.remove)
+        connect_by_veth(self.here, there)
+        self.here.sysctl("net.ipv4.ip_local_port_range", f"{self.FIRST} {self.LAST}")
+        self.here.sysctl("net.ipv4.ip_local_reserved_ports", self.RESERVED)
+        with there:
+            self._listener = stack.enter_context(socket.create_server(("10.77.1.2", 0)))
+        self.address = self._listener.getsockname()
+        self._stack = stack
+
+    def connect(self):
+        with self.here:
+            client = socket.socket()
+        client.connect(self.address)
+        return client, self._listener.accept()[0]
+
+    def hold(self):
+        for _ in range(self.HELD):
+            for end in self.connect():
+                self._stack.enter_context(end)
+
+    def exhaust(self):
+        """Connects at a steady pace; when there was no port left, by the wall clock."""
+        start, made = time.monotonic(), 0
+        while True:
+            try:
+                client, server = self.connect()
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
+                return time.clock_gettime(time.CLOCK_REALTIME)
+            client.close()
+            server.recv(1)
+            server.close()
+            made += 1
+            select.select([], [], [], max(0, start + made / self.RATE - time.monotonic()))
+
+
+@case("ports run out when it said they would, and it names what helps", deadline=120)
+def forecast(_world):
+    with contextlib.ExitStack() as stack:
+        destination = Destination(stack)
+        destination.hold()
+        tracer = stack.enter_context(Timewait("--netns", destination.here.name))
+        gone = destination.exhaust()
+        tracer.stop()
+        rows = [(found["ts"], row) for found in tracer.objects("time_wait_summary")
+                for row in found["ports"] if row["remote"]["port"] == destination.address[1]]
+    usable = destination.LAST - destination.FIRST + 1 - 100
+    half = [(ts, row) for ts, row in rows
+            if row["in_time_wait"] + row["in_use"] >= usable / 2 and "exhausted_in_s" in row]
+    if not half:
+        raise Failure(f"no forecast past half: {rows}")
+    ts, row = half[0]
+    left = gone - time_of(ts) / 1e9
+    note(f"{row['in_time_wait']} of {row['usable']} in TIME_WAIT, {row['in_use']} in use: "
+         f"{row['exhausted_in_s']} s were told, it took {left:.1f} s")
+    equal("usable", row["usable"], usable)
+    equal("in_use", row["in_use"], destination.HELD)
+    if abs(row["exhausted_in_s"] - left) > 0.2 * left:
+        raise Failure(f"told {row['exhausted_in_s']} s, it took {left:.1f} s")
+    advice = " ".join(row["advice"])
+    for words in ("tcp_tw_reuse is 2", f"ip_local_port_range is {destination.FIRST} "
+                  f"{destination.LAST}", "python3"):
+        if words not in advice:
+            raise Failure(f"no {words!r} in {advice}")
 
 
 if __name__ == "__main__":
