@@ -18,6 +18,7 @@ from harness.world import World
 ORPHAN = "ESTABLISHED FIN_WAIT1 FIN_WAIT2"
 MS, S = 1_000_000, 1_000_000_000
 FIN_TIMEOUT = 5
+ROUND_TRIP = 0.3 # seconds
 MISSED_BY = 20 * MS
 
 
@@ -82,6 +83,26 @@ def reset_refused(world):
             if found["type"] == "time_wait" and found["local"]["port"] in (puppet.local[1],
                                                                            other.local[1]):
                 raise Failure(f"it goes on, but {found} is told")
+
+
+@case("a SYN takes it over when it comes, not when the handshake is over")
+def distant_syn(world):
+    with world.peered(dial=True) as (puppet, peer):
+        told = waiting(world, puppet, peer)
+        peer.seq = (peer.seq + 100_000) % (1 << 32)
+        sent = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        peer.send("SYN")
+        peer.receive("SYN,ACK")
+        select.select([], [], [], ROUND_TRIP)
+        peer.send("ACK")
+        puppet.accept()
+        wait = wait_of(world.tracer, puppet.local[1])
+        peer.send("RST,ACK")
+        world.teardown(puppet)
+    expect(wait, ended_by="syn", connection=told["connection"])
+    ended = time_of(wait["ts"]) + wait["duration_ns"]
+    if abs(ended - sent) > MISSED_BY:
+        raise Failure(f"the SYN came at {sent} ns, TIME_WAIT is told to have ended at {ended}")
 
 
 @case("an orphaned FIN_WAIT2 lasts tcp_fin_timeout, and is no TIME_WAIT")
