@@ -22,8 +22,12 @@ ROUND_TRIP = 0.3 # seconds
 MISSED_BY = 20 * MS
 
 
-def wait_of(tracer, port, kind="time_wait"):
-    return tracer.take(of(kind, port), kind)
+def wait_of(tracer, port, kind="time_wait", namespace=None):
+    return tracer.take(of(kind, port, namespace=namespace), kind)
+
+
+def wait_here(world, port, kind="time_wait"):
+    return wait_of(world.tracer, port, kind, world.here)
 
 
 def lasted(wait, least, most):
@@ -50,7 +54,7 @@ def reset(world, family):
     with world.peered(family) as (puppet, peer):
         told = waiting(world, puppet, peer)
         peer.send("RST", advance=False)
-        wait = wait_of(world.tracer, puppet.local[1])
+        wait = wait_here(world, puppet.local[1])
     expect(wait, ended_by="reset", connection=told["connection"], restarts=0, late_segments=1)
     lasted(wait, 0, S)
 
@@ -78,7 +82,7 @@ def reset_refused(world):
         with world.peered() as (last, last_peer):
             waiting(world, last, last_peer)
             last_peer.send("RST", advance=False)
-            wait_of(world.tracer, last.local[1])
+            wait_here(world, last.local[1])
         for found in world.tracer.left():
             if found["type"] == "time_wait" and found["local"]["port"] in (puppet.local[1],
                                                                            other.local[1]):
@@ -96,7 +100,7 @@ def distant_syn(world):
         select.select([], [], [], ROUND_TRIP)
         peer.send("ACK")
         puppet.accept()
-        wait = wait_of(world.tracer, puppet.local[1])
+        wait = wait_here(world, puppet.local[1])
         peer.send("RST,ACK")
         world.teardown(puppet)
     expect(wait, ended_by="syn", connection=told["connection"])
@@ -111,7 +115,7 @@ def orphan_times_out(world):
     with world.peered() as (puppet, peer):
         orphan(puppet, peer)
         told = world.teardown(puppet)
-        wait = wait_of(world.tracer, puppet.local[1], "fin_wait2")
+        wait = wait_here(world, puppet.local[1], "fin_wait2")
     world.here.sysctl("net.ipv4.tcp_fin_timeout", 60)
     expect(told, kind="timeout", cause="fin-wait2-timeout", states=ORPHAN + " CLOSED")
     expect(wait, ended_by="timer", connection=told["connection"], timeout_ns=FIN_TIMEOUT * S)
@@ -128,7 +132,7 @@ def orphan_becomes_time_wait(world):
         peer.receive("ACK")
         told = world.teardown(puppet)
         peer.send("RST", advance=False)
-        wait = wait_of(world.tracer, puppet.local[1])
+        wait = wait_here(world, puppet.local[1])
     expect(told, states=ORPHAN + " TIME_WAIT")
     equal("connection", wait["connection"], told["connection"])
     if abs(time_of(wait["ts"]) - sent) > MISSED_BY:
@@ -141,9 +145,9 @@ def never(world):
     before = world.here.counter("TcpExtTCPTimeWaitOverflow")
     with world.peered() as (puppet, peer), world.peered() as (other, other_peer):
         told = waiting(world, puppet, peer)
-        wait = wait_of(world.tracer, puppet.local[1])
+        wait = wait_here(world, puppet.local[1])
         orphan(other, other_peer)
-        gone = wait_of(world.tracer, other.local[1], "fin_wait2")
+        gone = wait_here(world, other.local[1], "fin_wait2")
     world.here.sysctl("net.ipv4.tcp_max_tw_buckets", 4096)
     equal("TCPTimeWaitOverflow", world.here.counter("TcpExtTCPTimeWaitOverflow") - before, 2)
     expect(told, states=ORPHAN + " CLOSED", kind="three-way")
@@ -184,10 +188,10 @@ def namespace_deleted(world):
     try:
         with short:
             pair = Pair().close_client_first()
-        told = world.tracer.take(of("teardown", pair.client_port), "teardown")
+        told = wait_of(world.tracer, pair.client_port, "teardown", short)
         short.remove()
         removed = True
-        wait = wait_of(world.tracer, pair.client_port)
+        wait = wait_of(world.tracer, pair.client_port, namespace=short)
         expect(wait, ended_by="destroyed", connection=told["connection"])
     finally:
         if not removed:

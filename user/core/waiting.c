@@ -11,6 +11,8 @@
 
 /* Records of one event arrive in any order within this time. */
 #define TOGETHER (5 * MS)
+/* A RST is seen on its way in; on a busy host the socket may have it only after this time. */
+#define RESET_WITHIN (100 * MS)
 /* Who took the addresses tells so when its handshake is done; until then it is asked this often. */
 #define ASK_EVERY S
 #define ASK_AT_MOST 130 /* connect() gives up after 127 s (tcp_syn_retries 6) */
@@ -54,6 +56,11 @@ static bool together(uint64_t one, uint64_t other)
 	return one < other ? other - one < TOGETHER : one - other < TOGETHER;
 }
 
+static bool removed_by_reset(uint64_t gone, uint64_t reset)
+{
+	return gone && gone + TOGETHER > reset && gone < reset + RESET_WITHIN;
+}
+
 /* A RST that the kernel takes removes it, unless tcp_rfc1337 is set (RFC 1337). Whether it did is
  * seen by what follows. */
 static void note_reset(struct waiting *waiting, struct time_wait *wait, uint64_t time)
@@ -62,7 +69,7 @@ static void note_reset(struct waiting *waiting, struct time_wait *wait, uint64_t
 
 	if (!notes)
 		return;
-	if (notes->gone && together(notes->gone, time)) {
+	if (removed_by_reset(notes->gone, time)) {
 		end(waiting, wait, notes->gone, TIME_WAIT_BY_RESET);
 		return;
 	}
@@ -72,7 +79,7 @@ static void note_reset(struct waiting *waiting, struct time_wait *wait, uint64_t
 	}
 	notes->reset = time;
 	notes->questions = 0;
-	ask_at(waiting, notes, time + TOGETHER);
+	ask_at(waiting, notes, time + RESET_WITHIN);
 }
 
 static void add(struct waiting *waiting, const struct time_wait *like, uint64_t now)
@@ -238,7 +245,7 @@ static void take_removal(struct waiting *waiting, struct time_wait *wait,
 		end(waiting, wait, time, TIME_WAIT_DESTROYED);
 	} else if (record->removal == REMOVED_EARLY) {
 		notes->gone = time;
-		if (notes->reset && together(notes->reset, time))
+		if (notes->reset && removed_by_reset(time, notes->reset))
 			end(waiting, wait, time, TIME_WAIT_BY_RESET);
 		else
 			ask_at(waiting, notes, time + ASK_EVERY);

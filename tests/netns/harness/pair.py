@@ -45,9 +45,11 @@ class Pair:
         return self
 
 
-def of(kind, port, families=(4, 6)):
+def of(kind, port, families=(4, 6), namespace=None):
+    """Objects of a local port, in a namespace if there may be others that use it."""
     return lambda found: found["type"] == kind and found["local"]["port"] == port and \
-        found["family"] in families
+        found["family"] in families and \
+        (namespace is None or found["local"].get("netns") == namespace.inode)
 
 
 @contextlib.contextmanager
