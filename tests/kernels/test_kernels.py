@@ -30,6 +30,7 @@ MODES = {"": TC, "--without socket-cookie": TC, "--without tcx": TC, "--packets 
          "--packets none": set(), "--without fentry": TC}
 # Run side by side; what each has chosen for the end of TIME_WAIT.
 WAITS = {"": "fentry:tw_timer_handler", "--without fentry": "timer:timer_expire_entry"}
+COUNTERS = ("timewait", "timewait --without fentry")
 # What --explain must choose where nothing is switched off, and since which version.
 CHOSEN = {"which socket is which": ("socket cookie", (5, 12)),
           "memory of sockets": ("map that grows", (6, 1)),
@@ -92,7 +93,8 @@ class Bench:
         begin = time.monotonic()
         programs = [PROGRAM, *(os.path.join(BUILD, "tests/workload", name)
                                for name in ("closes", "waits"))]
-        transcript = self._machines.run(folder, programs, modes_of(folder), WAITS)
+        transcript = self._machines.run(folder, programs, modes_of(folder),
+                                     [*WAITS, *COUNTERS])
         transcript.seconds = time.monotonic() - begin
         return transcript
 
@@ -238,6 +240,10 @@ def try_waits(bench, kernel):
     refused = {close["refused"] for close in closes if "refused" in close}
     tellers = [waits.Told(number, transcript.waits) for number in range(len(WAITS))]
     wrong = [line for close in made for line in waits.check_close(tellers, close, refused)]
+    counters = [waits.Told(len(WAITS) + number, transcript.waits)
+                for number in range(len(COUNTERS))]
+    for options, told in zip(COUNTERS, counters):
+        wrong += [f"{options}: {line}" for line in waits.check_counts(told, made, refused)]
     if {close["made"] for close in made} != waits.WAITS.keys() or refused - {"destroyed"}:
         wrong.append(f"made were {made}, refused {refused}")
     for options, told in zip(WAITS, tellers):

@@ -87,6 +87,23 @@ def check_close(tellers, made, refused):
     return [f"{made['made']}, IPv{made['family']}: {line}" for line in wrong]
 
 
+def check_counts(told, made, refused):
+    """What is wrong with what timewait counted of all closes."""
+    summaries = [found for found in told.objects
+                 if found.get("type") == "time_wait_summary"]
+    if not summaries or not summaries[-1].get("final"):
+        return [f"no final summary: {told.others}"]
+    counted, wanted = summaries[-1]["ended_by"], dict.fromkeys(summaries[-1]["ended_by"], 0)
+    for close in made:
+        kind, ended_by = WAITS["timer" if close["made"] in refused else close["made"]][:2]
+        wanted[ended_by] += kind == "time_wait" or ended_by == "never"
+    # "never" may be an orphan's, too: then it is not one of TIME_WAIT.
+    wanted["never"] = min(wanted["never"], counted["never"])
+    if counted != wanted or summaries[-1]["population"] or summaries[-1]["missed"]:
+        return [f"counted {counted}, expected {wanted}: {json.dumps(summaries[-1])}"]
+    return []
+
+
 def widest(tellers, mades):
     """By how much the tracers differ at most in the length of a wait, in ns."""
     lengths = [[wait["duration_ns"] for told in tellers for kind in KINDS
