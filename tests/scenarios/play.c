@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * Plays a scenario: turns a readable script of records into real ones, feeds them to the core and
- * prints what an output makes of the reports. `play json|text SCRIPT`. The script:
+ * prints what an output makes of the reports. `play json|text|table SCRIPT`, or `play summary
+ * SCRIPT` for what timewait makes of them, in the end. The script:
  *
  *   end NAME ADDRESS:PORT isn N [peer NAME] [netns N] [id N] [role client|server] [sent N]
  *       [received N] [owner HOW PID COMM] [born MS] [cgroup N]
@@ -28,6 +29,7 @@
 #include <string.h>
 
 #include "core/correlator.h"
+#include "core/time_wait_counts.h"
 #include "output/output.h"
 
 #define ENDS 16
@@ -52,6 +54,8 @@ struct play {
 	struct correlator_settings settings;
 	struct correlator *correlator;
 	bool questions;
+	struct time_wait_counts *counts; /* NULL: the reports themselves are asked for */
+	uint64_t time;                   /* of the latest event */
 	struct output output;
 	unsigned int line;
 	char *words[WORDS + 1];
@@ -462,7 +466,8 @@ static bool report(void *context, const struct teardown_report *teardown)
 {
 	struct play *play = context;
 
-	play->output.format->teardown(&play->output, teardown);
+	if (!play->counts)
+		play->output.format->teardown(&play->output, teardown);
 	return true;
 }
 
@@ -470,7 +475,39 @@ static void report_time_wait(void *context, const struct time_wait_report *time_
 {
 	struct play *play = context;
 
-	play->output.format->time_wait(&play->output, time_wait);
+	if (play->counts)
+		time_wait_counts_end(play->counts, time_wait);
+	else
+		play->output.format->time_wait(&play->output, time_wait);
+}
+
+static void report_begin(void *context, const struct time_wait_start *start)
+{
+	struct play *play = context;
+
+	if (play->counts)
+		time_wait_counts_begin(play->counts, start);
+}
+
+static bool limits(void *context, uint32_t netns, struct port_limits *result)
+{
+	(void)context, (void)netns, (void)result;
+	return false;
+}
+
+static void show_summary(struct play *play)
+{
+	const struct port_lookup lookup = {.limits = limits};
+	struct time_wait_reading reading = time_wait_counts_reading(play->counts, START);
+	struct time_wait_summary *summary = time_wait_summary_new();
+
+	reading.group_count = 0;
+	time_wait_summary_feed(summary, &reading);
+	reading = time_wait_counts_reading(play->counts, play->time);
+	time_wait_summary_feed(summary, &reading);
+	play->output.format->time_wait_summary(&play->output,
+					       time_wait_summary_view(summary, &lookup, true));
+	time_wait_summary_free(summary);
 }
 
 static void question(void *context, const struct flow *flow, uint32_t netns)
@@ -516,8 +553,14 @@ static void play_line(struct play *play, char *line)
 		uint64_t time = START + (uint64_t)(strtod(word(play), NULL) * 1e6 + 0.5);
 
 		const struct correlator_listener listener = {
-			report, report_time_wait, play->questions ? question : NULL, play};
+			.teardown = report,
+			.time_wait = report_time_wait,
+			.time_wait_began = report_begin,
+			.question = play->questions ? question : NULL,
+			.context = play,
+		};
 
+		play->time = time;
 		if (!play->correlator)
 			play->correlator = correlator_new(&play->settings, &listener);
 		play_event(play, time);
@@ -557,11 +600,13 @@ int main(int argc, char **argv)
 	FILE *script;
 
 	if (argc != 3 || !(script = fopen(argv[2], "r"))) {
-		fprintf(stderr, "usage: play json|text|table SCRIPT\n");
+		fprintf(stderr, "usage: play json|text|table|summary SCRIPT\n");
 		return 2;
 	}
 	play.settings = correlator_defaults;
-	play.output.format = output_format_find(argv[1]);
+	if (strcmp(argv[1], "summary") == 0)
+		play.counts = time_wait_counts_new();
+	play.output.format = output_format_find(play.counts ? "json" : argv[1]);
 	if (!play.output.format)
 		return 2;
 	play.output.options.wall_offset = 1784000000000000000;
@@ -575,11 +620,14 @@ int main(int argc, char **argv)
 		play_line(&play, line);
 	}
 	fclose(script);
-	if (play.correlator)
+	if (play.counts)
+		show_summary(&play);
+	else if (play.correlator)
 		play.output.format->end(&play.output, correlator_stats(play.correlator), 0);
 	if (play.output.out.length)
 		fwrite(play.output.out.data, 1, play.output.out.length, stdout);
 	buffer_done(&play.output.out);
 	correlator_free(play.correlator);
+	time_wait_counts_free(play.counts);
 	return 0;
 }

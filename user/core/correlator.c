@@ -65,6 +65,7 @@ struct correlator *correlator_new(const struct correlator_settings *settings,
 	correlator->waiting.wire = settings->wire;
 	correlator->waiting.limit = settings->time_wait_limit;
 	correlator->waiting.listener = (struct waiting_listener){
+		.began = listener->time_wait_began,
 		.ended = listener->time_wait,
 		.question = listener->question,
 		.context = listener->context,

@@ -39,6 +39,7 @@ struct correlator_listener {
 	/* False: nothing more of this connection is wanted. */
 	bool (*teardown)(void *context, const struct teardown_report *report);
 	void (*time_wait)(void *context, const struct time_wait_report *report);
+	void (*time_wait_began)(void *context, const struct time_wait_start *start); /* or NULL */
 	/* Is the mini-socket of these addresses still there? It is answered by a record
 	 * (TIME_WAIT_FOUND, TIME_WAIT_REMOVED) or not at all. May be NULL. */
 	void (*question)(void *context, const struct flow *flow, uint32_t netns);

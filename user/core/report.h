@@ -152,6 +152,15 @@ struct late_segment {
 	bool from_peer;
 };
 
+/* A TIME_WAIT that has begun, or was found. */
+struct time_wait_start {
+	struct flow flow; /* as its socket sees it */
+	uint32_t netns;
+	uint8_t role;                  /* enum socket_role */
+	bool inferred;                 /* from segments */
+	char comm[RECORD_COMM_LENGTH]; /* of the program that closed first; empty: not known */
+};
+
 /* The wait of one mini-socket: TIME_WAIT, or an orphaned FIN_WAIT2 that no FIN ended. */
 struct time_wait_report {
 	uint64_t id[2];   /* of the connection; 0: not known, it is older than the tracer */

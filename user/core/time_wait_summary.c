@@ -252,6 +252,7 @@ int time_wait_summary_feed(struct time_wait_summary *summary,
 	view->interval = reading->time - summary->viewed;
 	view->crowded_out = reading->crowded_out;
 	view->missed = reading->missed;
+	view->inferred = reading->inferred;
 	summary->durations = *reading->durations;
 	return error;
 }

@@ -27,6 +27,7 @@ struct time_wait_reading {
 	const struct population_durations *durations;
 	uint64_t crowded_out;
 	uint64_t missed;
+	bool inferred; /* some of it follows from segments alone */
 };
 
 /* What the rest of the world must say of a destination. */
@@ -61,6 +62,7 @@ struct time_wait_view {
 	uint64_t time;
 	uint64_t interval; /* ns since the view before or the first reading */
 	uint64_t running;  /* ns since the first */
+	bool inferred;     /* as in the last reading */
 	bool final;        /* no further view follows */
 	/* The forecast is about to change: more readings than views make it right sooner. */
 	bool turning;

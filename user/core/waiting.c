@@ -82,7 +82,29 @@ static void note_reset(struct waiting *waiting, struct time_wait *wait, uint64_t
 	ask_at(waiting, notes, time + RESET_WITHIN);
 }
 
-static void add(struct waiting *waiting, const struct time_wait *like, uint64_t now)
+static void tell_begin(const struct waiting *waiting, const struct time_wait *like,
+		       const struct socket_facts *socket)
+{
+	struct time_wait_start start = {
+		.flow = like->flow,
+		.netns = like->netns,
+		.inferred = like->wire,
+	};
+
+	if (!waiting->listener.began)
+		return;
+	if (socket) {
+		start.role = socket->role;
+		memcpy(start.comm,
+		       socket->close_task.pid ? socket->close_task.comm : socket->owner.comm,
+		       sizeof(start.comm));
+	}
+	waiting->listener.began(waiting->listener.context, &start);
+}
+
+/* `socket` is NULL for one that was found. */
+static void add(struct waiting *waiting, const struct time_wait *like,
+		const struct socket_facts *socket, uint64_t now)
 {
 	struct time_waits *table = &waiting->table;
 	struct time_wait *former = time_waits_find(table, &like->flow, like->netns);
@@ -96,6 +118,7 @@ static void add(struct waiting *waiting, const struct time_wait *like, uint64_t 
 		waiting->stats->lost[RECORD_TIME_WAIT]++;
 		return;
 	}
+	tell_begin(waiting, like, socket);
 	if (table->count <= waiting->room)
 		return;
 	waiting->stats->evicted++;
@@ -162,7 +185,7 @@ void waiting_begin(struct waiting *waiting, const struct connection *connection,
 		return;
 	describe(connection, local, &like);
 	if (shown->states[shown->state_count - 1].to == TCP_STATE_TIME_WAIT) {
-		add(waiting, &like, like.start);
+		add(waiting, &like, &shown->socket, like.start);
 		take_earlier_reset(waiting, connection, local, &like);
 	} else if (shown->socket.no_bucket && shown->socket.fin_received) {
 		never(waiting, &like);
@@ -272,7 +295,7 @@ static void take_found(struct waiting *waiting, struct time_wait *wait,
 	};
 
 	if (!wait) {
-		add(waiting, &like, time);
+		add(waiting, &like, NULL, time);
 		return;
 	}
 	if (wait->notes && wait->notes->overdue) {

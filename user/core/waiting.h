@@ -11,6 +11,7 @@
 #include "core/time_wait.h"
 
 struct waiting_listener {
+	void (*began)(void *context, const struct time_wait_start *start); /* may be NULL */
 	void (*ended)(void *context, const struct time_wait_report *report);
 	/* Something may have removed it unseen: is it still there? The answer, if there is one, is
 	 * a record: TIME_WAIT_FOUND or TIME_WAIT_REMOVED. May be NULL. */

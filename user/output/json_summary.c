@@ -210,6 +210,8 @@ void json_time_wait_summary(struct output *output, const struct time_wait_view *
 	add_advice(out, view->advice, view->advice_count);
 	ADD_UNSIGNED(out, "crowded_out", view->crowded_out);
 	ADD_UNSIGNED(out, "missed", view->missed);
+	if (view->inferred)
+		buffer_add_literal(out, ",\"inferred\":true");
 	if (view->final)
 		ADD_BOOL(out, "final", true);
 	buffer_add_literal(out, "}\n");

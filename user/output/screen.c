@@ -71,7 +71,8 @@ static void put_head(struct screen *screen)
 	struct buffer *out = &screen->text;
 	size_t start = out->length;
 
-	add_count(out, "TIME_WAIT  ", view->total.now, " wait now");
+	add_count(out, view->inferred ? "TIME_WAIT  ~" : "TIME_WAIT  ", view->total.now,
+		  " wait now");
 	text_pad(out, start, 28);
 	buffer_add_literal(out, "entered ");
 	add_rate(out, view->entered_rate);
