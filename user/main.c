@@ -49,7 +49,11 @@ static enum exit_status print_version(const struct features *features)
 
 static enum exit_status explain(const struct options *options, const struct features *features)
 {
-	const struct plan_request request = {options->packets, options->packets_asked};
+	const struct plan_request request = {
+		.packets = options->packets,
+		.packets_asked = options->packets_asked,
+		.counting = options->command == COMMAND_TIMEWAIT,
+	};
 	struct plan plan = plan_make(features, &request);
 	struct buffer out;
 

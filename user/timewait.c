@@ -300,7 +300,7 @@ static enum exit_status watch(struct timewait *timewait)
 
 static enum exit_status open_all(struct timewait *timewait, const struct features *features)
 {
-	const struct plan_request request = {.packets = PACKETS_NONE};
+	const struct plan_request request = {.packets = PACKETS_NONE, .counting = true};
 
 	timewait->plan = plan_make(features, &request);
 	if (timewait->plan.refusal[0]) {

@@ -188,7 +188,10 @@ enum exit_status witness_attach(struct witness *witness, ring_take take, void *c
 enum exit_status witness_open(struct witness **result, const struct options *options,
 			      const struct features *features)
 {
-	const struct plan_request request = {options->packets, options->packets_asked};
+	const struct plan_request request = {
+		.packets = options->packets,
+		.packets_asked = options->packets_asked,
+	};
 	struct witness *witness = calloc(1, sizeof(*witness));
 	enum exit_status status = EXIT_FAILED;
 

@@ -308,7 +308,7 @@ static void explain_is_a_table(void **state)
 		"needs Linux 5.12\n"
 		"owner, connecting             current task at CLOSED to SYN_SENT\n"
 		"owner, accepting              syscalls:sys_exit_accept4\n"
-		"owner, older than the tracer  sock_diag, /proc/*/fd\n"
+		"older than the tracer         sock_diag, /proc/*/fd\n"
 		"RST sent                      tcp:tcp_send_reset, without a reason  reset-reason: "
 		"needs Linux 6.10\n"
 		"RST received                  tcp:tcp_receive_reset\n"

@@ -227,6 +227,25 @@ static void plan_refuse_packets(struct planner *planner, const struct plan_reque
 			 "segments will not be seen, states only: %s", why);
 }
 
+/* What only counts asks for little, and gets it in its own way. */
+static void plan_counting(struct plan *plan)
+{
+	static const bool kept[PLAN_FACTS] = {
+		[FACT_STATES] = true,
+		[FACT_OWNER_OLDER] = true,
+		[FACT_MEMORY] = true,
+		[FACT_MINI_SOCKET_END] = true,
+	};
+
+	for (int fact = 0; fact < PLAN_FACTS; fact++)
+		if (!kept[fact])
+			plan->rows[fact] = (struct plan_row){0};
+	plan->rows[FACT_OWNER_OLDER].mechanism = plan->snapshot ? "sock_diag" : "/proc/net/tcp";
+	plan->rows[FACT_MINI_SOCKET_START].mechanism = "sock:inet_sock_set_state";
+	plan->rows[FACT_MINI_SOCKET_REMOVAL].mechanism =
+		"skb:kfree_skb, the next socket, the kernel's table";
+}
+
 struct plan plan_make(const struct features *features, const struct plan_request *request)
 {
 	struct planner planner = {.features = features};
@@ -238,6 +257,8 @@ struct plan plan_make(const struct features *features, const struct plan_request
 	plan_mini_sockets(&planner);
 	if (!plan_refuse(&planner))
 		plan_refuse_packets(&planner, request);
+	if (request->counting)
+		plan_counting(&planner.plan);
 	return planner.plan;
 }
 
@@ -248,7 +269,7 @@ const char *plan_fact_name(enum plan_fact fact)
 		[FACT_IDENTITY] = "which socket is which",
 		[FACT_OWNER_CONNECT] = "owner, connecting",
 		[FACT_OWNER_ACCEPT] = "owner, accepting",
-		[FACT_OWNER_OLDER] = "owner, older than the tracer",
+		[FACT_OWNER_OLDER] = "older than the tracer",
 		[FACT_RESET_SENT] = "RST sent",
 		[FACT_RESET_RECEIVED] = "RST received",
 		[FACT_RETRANSMIT] = "FIN sent again",
@@ -279,6 +300,11 @@ static const char *explain_mechanism(const struct plan_row *row)
 	return row->mechanism ? row->mechanism : "-";
 }
 
+static bool is_asked_for(const struct plan_row *row)
+{
+	return row->mechanism || row->rejected[0];
+}
+
 void plan_explain(const struct plan *plan, struct buffer *out)
 {
 	size_t fact_width = 0, mechanism_width = 0;
@@ -296,6 +322,8 @@ void plan_explain(const struct plan *plan, struct buffer *out)
 	for (int fact = 0; fact < PLAN_FACTS; fact++) {
 		const struct plan_row *row = &plan->rows[fact];
 
+		if (!is_asked_for(row))
+			continue;
 		explain_cell(out, plan_fact_name((enum plan_fact)fact), fact_width);
 		if (row->rejected[0]) {
 			explain_cell(out, explain_mechanism(row), mechanism_width);

@@ -20,6 +20,7 @@ enum packet_source {
 struct plan_request {
 	enum packet_source packets;
 	bool packets_asked; /* the user named it: then it is no default that may be skipped */
+	bool counting;      /* TIME_WAIT is counted, nothing else: population_probe.h */
 };
 
 enum plan_fact {
