@@ -162,14 +162,15 @@ static __always_inline void opened(struct sock *sk, int from)
 	wait_end(&key, value, end, lasted(value, until));
 }
 
-/* It had its addresses for as long as it tried. */
+/* It had its addresses for as long as it tried; one that did not get them (EADDRNOTAVAIL) has no
+ * initial number. */
 static __always_inline void connect_failed(struct sock *sk)
 {
 	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 	const struct population_value *value;
 	struct population_key key;
 
-	if (!tcp)
+	if (!tcp || !tcp->write_seq)
 		return;
 	fill_key(&key, sk, tcp);
 	value = bpf_map_lookup_elem(&waiting, &key);

@@ -239,6 +239,20 @@ def connect():
         equal("now", read.now(), waiting(here))
 
 
+@case("a connect() that does not get the addresses ends nothing")
+def not_taken():
+    with counted() as (here, population), Service() as service:
+        here.sysctl("net.ipv4.tcp_timestamps", 0)
+        port = service.close_client_first()
+        with socket.socket() as refused:
+            refused.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            refused.bind(("127.0.0.1", port))
+            equal("connect", refused.connect_ex(("127.0.0.1", service.port)), errno.EADDRNOTAVAIL)
+        read = population.read()
+        equal("ended", read.ended, {})
+        equal("now", read.now(), 1)
+
+
 @case("no room: as many never began as the kernel counts")
 def never():
     with counted() as (here, population), Service() as service:
