@@ -113,8 +113,21 @@ static int add_found(void *context, const struct record *header)
 	return 0;
 }
 
+static int note_listener(void *context, const struct record *header)
+{
+	const struct timewait *timewait = context;
+
+	return population_probe_note_listener(timewait->probe, header->netns,
+					      header->flow.local_port);
+}
+
 static void take_snapshot(struct timewait *timewait)
 {
+	const struct snapshot_request listeners = {
+		.contents = SNAPSHOT_LISTENERS,
+		.netns = timewait->settings.filter.netns,
+		.sock_diag = timewait->plan.snapshot,
+	};
 	const struct snapshot_request request = {
 		.time = clock_boot(),
 		.contents = SNAPSHOT_MINI_SOCKETS,
@@ -122,8 +135,10 @@ static void take_snapshot(struct timewait *timewait)
 		.sock_diag = timewait->plan.snapshot,
 	};
 	struct snapshot_result result = {0};
-	int error = snapshot_take(&request, add_found, timewait, &result);
+	int error = snapshot_take(&listeners, note_listener, timewait, &result);
 
+	if (!error)
+		error = snapshot_take(&request, add_found, timewait, &result);
 	if (error)
 		log_warning("cannot list who is in TIME_WAIT already: %s; those are missing until "
 			    "they are gone",

@@ -408,27 +408,5 @@ def steered():
         equal("missed", read.missed, 0)
 
 
-@case("the timer ends them, those found at the start too", deadline=120)
-def timer():
-    here = Namespace("here")
-    try:
-        with here, Service(5000) as service:
-            for _ in range(CONNECTIONS):
-                service.close_client_first()
-            with Population(here) as population:
-                for _ in range(CONNECTIONS):
-                    service.close_server_first()
-                equal("now", population.read().now(), 2 * CONNECTIONS)
-                while waiting(here):
-                    select.select([], [], [], 0.25) # the judge's interval
-                read = population.read()
-                equal("ended", read.ended, {("client", 5000, "", "timer"): CONNECTIONS,
-                                            ("server", 5000, OURS, "timer"): CONNECTIONS})
-                equal("of 60 to 65 s", sum(read.linear[240:260]), 2 * CONNECTIONS)
-                equal("gone", population.reconcile(), 0)
-    finally:
-        here.remove()
-
-
 if __name__ == "__main__":
     sys.exit(tap.main())

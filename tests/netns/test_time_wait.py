@@ -126,7 +126,7 @@ class Crowd:
         self._file = stack.enter_context(tempfile.TemporaryFile())
         self._tracer = stack.enter_context(
             Tracer("--netns", self._here.name, stdout=self._file.fileno()))
-        self._counter = stack.enter_context(Tracer("timewait", "--netns", self._here.name))
+        self._stack = stack
 
     def _close(self, connections):
         """The tool's resident memory after that, in bytes."""
@@ -139,6 +139,8 @@ class Crowd:
 
     def begin(self):
         before = self._close(self.FIRST)
+        self._counter = self._stack.enter_context(
+            Tracer("timewait", "--netns", self._here.name))
         each = (self._close(self.MORE) - before) / self.MORE
         with self._here, open("/proc/net/sockstat", encoding="ascii") as file:
             counted = int(re.search(r"tw (\d+)", file.read())[1])
@@ -155,6 +157,10 @@ class Crowd:
 
     def _check_counter(self):
         summary = self._summary(lambda found: found["population"] == 0)
+        equal("found at the start", summary["found"], self.FIRST)
+        lasted = [row["le_ns"] for row in summary["buckets"] if row["count"]]
+        if not NOMINAL < min(lasted) <= max(lasted) <= LONGEST + 2_000_000_000:
+            raise Failure(f"they lasted {summary['buckets']}")
         equal("counted by the kernel's programs",
               {name: count for name, count in summary["ended_by"].items() if count},
               {"timer": self.FIRST + self.MORE})

@@ -210,10 +210,65 @@ def forecast(_world):
     if abs(row["exhausted_in_s"] - left) > 0.2 * left:
         raise Failure(f"told {row['exhausted_in_s']} s, it took {left:.1f} s")
     advice = " ".join(row["advice"])
+    with open("/proc/self/comm", encoding="utf-8") as file:
+        ours = file.read().strip()
     for words in ("tcp_tw_reuse is 2", f"ip_local_port_range is {destination.FIRST} "
-                  f"{destination.LAST}", "python3"):
+                  f"{destination.LAST}", ours):
         if words not in advice:
             raise Failure(f"no {words!r} in {advice}")
+
+
+GROUPS = 16384 # that there is room for
+
+
+def from_many_addresses(here, count):
+    """Connections that their client closes first, each from an address of its own."""
+    with here, socket.create_server(("127.0.0.1", 0), backlog=16) as listener:
+        for number in range(count):
+            with socket.socket() as client:
+                client.bind((f"127.1.{number >> 8}.{number & 255}", 0))
+                client.connect(listener.getsockname())
+                server = listener.accept()[0]
+            server.recv(1)
+            server.close()
+
+
+@contextlib.contextmanager
+def counted():
+    here = Namespace("here")
+    try:
+        with Timewait("--netns", here.name, "--interval", "0.1") as tracer:
+            yield here, tracer
+    finally:
+        here.remove()
+
+
+def last_summary(tracer):
+    tracer.stop()
+    summary = tracer.objects("time_wait_summary")[-1]
+    equal("missed", summary["missed"], 0)
+    return summary
+
+
+@case("more groups than there is room for: they are counted together", deadline=120)
+def crowded(_world):
+    with counted() as (here, tracer):
+        from_many_addresses(here, GROUPS + 100)
+        summary = last_summary(tracer)
+    equal("population", summary["population"], GROUPS + 100)
+    if summary["crowded_out"] < 100:
+        raise Failure(f"crowded out are {summary['crowded_out']}")
+
+
+@case("groups in which nothing waits make room for others", deadline=120)
+def let_go(_world):
+    with counted() as (here, tracer):
+        here.sysctl("net.ipv4.tcp_max_tw_buckets", 0)
+        from_many_addresses(here, GROUPS + 4000)
+        overflow = here.counter("TcpExtTCPTimeWaitOverflow")
+        summary = last_summary(tracer)
+    equal("never", summary["ended_by"]["never"], overflow)
+    equal("crowded_out", summary["crowded_out"], 0)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "host/clock.h"
 #include "kernel/missing.h"
 #include "kernel/port_range.h"
 #include "population.skel.h"
 
 #define TIME_WAIT_LENGTH 60000000000ull /* TCP_TIMEWAIT_LEN */
+
+/* Groups beyond which idle ones are let go of, and how many at a time. */
+#define GROUPS_MANY (POPULATION_GROUPS / 4 * 3)
+#define LET_GO 2048
+
+struct listener {
+	struct map_link link;
+	uint32_t netns;
+	uint16_t port;
+};
 
 struct population_probe {
 	struct population *skeleton;
@@ -23,6 +34,7 @@ struct population_probe {
 	struct population_durations *durations; /* of each CPU */
 	int cpus;
 	struct port_range range;
+	struct map listeners;
 	bool sock_diag;
 	uint64_t rest_until; /* no look at each before */
 	uint64_t skipped;    /* how often a program was, at the last look */
@@ -65,7 +77,17 @@ static int make_room(struct population_probe *probe)
 	probe->durations = calloc((size_t)probe->cpus, sizeof(*probe->durations));
 	if (!probe->keys || !probe->counts || !probe->entries || !probe->durations)
 		return -ENOMEM;
-	return 0;
+	return map_init(&probe->listeners);
+}
+
+/* Where those without a group of their own are counted: when there is no room it is too late. */
+static int add_group_of_all(struct population_probe *probe)
+{
+	const struct population_group_key key = {};
+	const struct population_group nothing = {};
+
+	return bpf_map_update_elem(bpf_map__fd(probe->skeleton->maps.groups), &key, &nothing,
+				   BPF_NOEXIST);
 }
 
 int population_probe_open(struct population_probe **result, const struct plan *plan,
@@ -92,6 +114,8 @@ int population_probe_open(struct population_probe **result, const struct plan *p
 	error = configure(probe->skeleton, plan);
 	if (!error)
 		error = population__load(probe->skeleton);
+	if (!error)
+		error = add_group_of_all(probe);
 	if (error)
 		say(why, "the kernel refused the population programs", error);
 out:
@@ -103,11 +127,24 @@ out:
 	return 0;
 }
 
+static void forget_listeners(struct map *listeners)
+{
+	for (size_t i = 0; listeners->buckets && i <= listeners->mask; i++)
+		while (listeners->buckets[i]) {
+			struct map_link *link = listeners->buckets[i];
+
+			map_remove(listeners, link);
+			free(container_of(link, struct listener, link));
+		}
+	map_done(listeners);
+}
+
 void population_probe_close(struct population_probe *probe)
 {
 	if (!probe)
 		return;
 	population__destroy(probe->skeleton);
+	forget_listeners(&probe->listeners);
 	free(probe->keys);
 	free(probe->counts);
 	free(probe->entries);
@@ -135,7 +172,36 @@ static int run(struct population_probe *probe, const struct bpf_program *program
 	return error ? error : (int)probe->skeleton->bss->order.done;
 }
 
-/* The end whose port the kernel chose is the one that connected. */
+static bool listens(const struct population_probe *probe, uint32_t netns, uint16_t port)
+{
+	struct map_link *at = map_first(&probe->listeners, hash_mix((uint64_t)netns << 16 | port));
+
+	for (; at; at = map_next(at)) {
+		const struct listener *listener = container_of(at, struct listener, link);
+
+		if (listener->netns == netns && listener->port == port)
+			return true;
+	}
+	return false;
+}
+
+int population_probe_note_listener(struct population_probe *probe, uint32_t netns, uint16_t port)
+{
+	struct listener *listener;
+
+	if (listens(probe, netns, port))
+		return 0;
+	listener = calloc(1, sizeof(*listener));
+	if (!listener)
+		return -ENOMEM;
+	listener->netns = netns;
+	listener->port = port;
+	map_add(&probe->listeners, &listener->link, hash_mix((uint64_t)netns << 16 | port));
+	return 0;
+}
+
+/* The end whose port the kernel chose is the one that connected; where both may be of its choice,
+ * the one on whose port nobody listens. */
 static uint8_t role_by_ports(struct population_probe *probe, const struct record *header)
 {
 	bool local, remote;
@@ -144,7 +210,9 @@ static uint8_t role_by_ports(struct population_probe *probe, const struct record
 		return ROLE_UNKNOWN;
 	local = port_range_has(&probe->range, header->flow.local_port);
 	remote = port_range_has(&probe->range, header->flow.remote_port);
-	if (local == remote)
+	if (local && remote)
+		local = !listens(probe, header->netns, header->flow.local_port);
+	else if (!local && !remote)
 		return ROLE_UNKNOWN;
 	return local ? ROLE_CLIENT : ROLE_SERVER;
 }
@@ -220,6 +288,37 @@ static uint64_t skipped(const struct bpf_program *program)
 	return info.recursion_misses;
 }
 
+static bool is_idle(const struct population_group *counts)
+{
+	uint64_t waiting = counts->entered;
+
+	for (int end = 0; end < TIME_WAIT_ENDS; end++)
+		if (end != TIME_WAIT_NEVER)
+			waiting -= counts->ended[end];
+	return !waiting;
+}
+
+/* What is counted between the reading and here is in what comes back (Linux 5.14). */
+static bool let_go(const struct population_probe *probe, size_t group)
+{
+	int map = bpf_map__fd(probe->skeleton->maps.groups);
+	int error = bpf_map_lookup_and_delete_elem(map, &probe->keys[group], &probe->counts[group]);
+
+	return !error || bpf_map_delete_elem(map, &probe->keys[group]) == 0;
+}
+
+static void let_idle_go(struct population_probe *probe, size_t count)
+{
+	static const struct population_group_key all;
+	unsigned int gone = 0;
+
+	if (count < GROUPS_MANY)
+		return;
+	for (size_t i = 0; i < count && gone < LET_GO; i++)
+		if (is_idle(&probe->counts[i]) && memcmp(&probe->keys[i], &all, sizeof(all)) != 0)
+			gone += let_go(probe, i);
+}
+
 int population_probe_read(struct population_probe *probe, struct population_reading *reading)
 {
 	const struct population *skeleton = probe->skeleton;
@@ -231,6 +330,7 @@ int population_probe_read(struct population_probe *probe, struct population_read
 		error = read_durations(probe, &reading->durations);
 	if (error)
 		return error;
+	let_idle_go(probe, reading->group_count);
 	for (size_t i = 0; i < reading->group_count; i++)
 		probe->entries[i] = (struct population_entry){probe->keys[i], probe->counts[i]};
 	reading->groups = probe->entries;

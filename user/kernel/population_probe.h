@@ -18,7 +18,9 @@ struct population_probe;
 
 /* Everything that was counted since the start. */
 struct population_reading {
-	struct population_entry *groups; /* the reader's, valid until the next reading */
+	/* Valid until the next reading. Some of those in which nothing waits are let go of when
+	 * they get too many: they are told of once more, then they begin anew. */
+	struct population_entry *groups;
 	size_t group_count;
 	struct population_durations durations;
 	uint64_t crowded_out; /* counted in the group of those without a group of their own */
@@ -33,9 +35,13 @@ void population_probe_close(struct population_probe *probe);
 int population_probe_attach(struct population_probe *probe, const struct plan *plan,
 			    struct buffer *why);
 
+/* A port that a program listens on. To be told of before those that were found. */
+int population_probe_note_listener(struct population_probe *probe, uint32_t netns, uint16_t port);
+
 /* One of the snapshot (TIME_WAIT_FOUND), an orphan or in TIME_WAIT: older than the tracer. To be
  * told of when all is attached, if it passes the filter; one that is known already is left out.
- * Which end of the connection it was is told by the port that was chosen by the kernel. */
+ * Which end of the connection it was is told by the port that was chosen by the kernel, or by who
+ * listens. */
 int population_probe_add(struct population_probe *probe, const struct time_wait_record *found);
 
 /* 0 or a negative errno. */

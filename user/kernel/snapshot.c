@@ -24,6 +24,7 @@ enum {
 	TIME_WAIT = 6,
 	CLOSE_WAIT = 8,
 	LAST_ACK = 9,
+	LISTEN = 10,
 	CLOSING = 11,
 };
 
@@ -70,6 +71,8 @@ static uint32_t states_of(unsigned int contents)
 			  1u << CLOSE_WAIT | 1u << LAST_ACK | 1u << CLOSING;
 	if (contents & SNAPSHOT_MINI_SOCKETS)
 		states |= 1u << TIME_WAIT | 1u << FIN_WAIT2;
+	if (contents & SNAPSHOT_LISTENERS)
+		states |= 1u << LISTEN;
 	return states;
 }
 
@@ -99,7 +102,8 @@ static int snapshot_pass(struct snapshot *snapshot, struct state_record *record,
 	int stopped = 0;
 
 	snapshot->result->sockets++;
-	if (snapshot->request->contents & SNAPSHOT_SOCKETS && record->to != TIME_WAIT) {
+	if (record->to == LISTEN ||
+	    (snapshot->request->contents & SNAPSHOT_SOCKETS && record->to != TIME_WAIT)) {
 		record->from = record->to;
 		fill_context(record);
 		stopped = pass(snapshot, &record->header, RECORD_STATE, sizeof(*record));

@@ -15,6 +15,7 @@
 enum snapshot_content {
 	SNAPSHOT_SOCKETS = 1 << 0,      /* that have or had a connection, TIME_WAIT apart */
 	SNAPSHOT_MINI_SOCKETS = 1 << 1, /* TIME_WAIT and orphaned FIN_WAIT2 */
+	SNAPSHOT_LISTENERS = 1 << 2,
 };
 
 struct snapshot_request {
