@@ -114,6 +114,7 @@ class Crowd:
 
     FIRST, MORE = 100_000, 100_000 # the first make room for open closes, which is used again
     MOST_BYTES = 150 # of the tool, for each
+    MOST_UNSEEN = 20 # ends
     SETTLED = 1 # seconds: what is kept of a close that was reported is gone
     CHURN = os.path.join(BUILD, "tests/workload/churn")
 
@@ -161,24 +162,34 @@ class Crowd:
         lasted = [row["le_ns"] for row in summary["buckets"] if row["count"]]
         if not NOMINAL < min(lasted) <= max(lasted) <= LONGEST + 2_000_000_000:
             raise Failure(f"they lasted {summary['buckets']}")
+        ended = summary["ended_by"]
+        unseen = ended.get("unknown", 0)
         equal("counted by the kernel's programs",
-              {name: count for name, count in summary["ended_by"].items() if count},
-              {"timer": self.FIRST + self.MORE})
+              {name: count for name, count in ended.items() if count and name != "unknown"},
+              {"timer": self.FIRST + self.MORE - unseen})
+        if unseen > self.MOST_UNSEEN:
+            raise Failure(f"the end of {unseen} is not known")
         equal("lost", self._counter.stop().summary["lost"], 0)
 
     def check(self):
-        """Each was told of once, by its timer, and nothing was lost."""
+        """Each was told of once, by its timer, and nothing was lost. (The kernel may not run the
+        program for one in a hundred thousand; that is noticed, and counted.)"""
         summary = self._tracer.stop().summary
         self._file.seek(0)
-        ends = collections.Counter()
+        ends, unseen = collections.Counter(), 0
         for line in self._file:
             if line.startswith(b'{"type":"time_wait"'):
                 wait = json.loads(line)
                 ends[wait.get("ended_by")] += 1
-                if not NOMINAL <= wait.get("duration_ns", 0) < LONGEST:
+                if wait.get("inferred") == ["ended_by"]:
+                    unseen += 1
+                elif not NOMINAL <= wait.get("duration_ns", 0) < LONGEST:
                     raise Failure(f"it lasted too short or too long: {wait}")
+        note(f"the end of {unseen} was not seen")
         equal("how they ended", ends, {"timer": self.FIRST + self.MORE})
-        equal("lost", summary["lost"], 0)
+        equal("lost", summary["lost"], unseen)
+        if unseen > self.MOST_UNSEEN:
+            raise Failure("those are too many")
         self._check_counter()
 
 

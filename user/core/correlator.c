@@ -25,6 +25,7 @@ struct correlator {
 	uint64_t time;              /* of the latest record */
 	uint64_t changes_told_lost; /* by the source; it does not know of all */
 	uint64_t changes_missed;    /* found missing in the stories */
+	uint64_t ends_told_lost;    /* of TIME_WAIT, as changes_told_lost */
 	struct forerunners forerunners;
 };
 
@@ -196,12 +197,18 @@ static void report_end(struct correlator *correlator, struct connection *connect
 		report_mini_socket(correlator, connection, local);
 }
 
-/* Losses of changes as the source counts them and as the stories show them are the same ones. */
-static void count_lost_changes(struct correlator *correlator)
+static uint64_t greater(uint64_t one, uint64_t other)
 {
-	uint64_t told = correlator->changes_told_lost, missed = correlator->changes_missed;
+	return one > other ? one : other;
+}
 
-	correlator->stats.lost[RECORD_STATE] = told > missed ? told : missed;
+/* Losses as the source counts them and as the stories show them are the same ones. */
+static void count_losses(struct correlator *correlator)
+{
+	correlator->stats.lost[RECORD_STATE] =
+		greater(correlator->changes_told_lost, correlator->changes_missed);
+	correlator->stats.lost[RECORD_TIME_WAIT] =
+		greater(correlator->ends_told_lost, correlator->waiting.missed);
 }
 
 /* The deadline of what comes next for this connection; UINT64_MAX: only a record moves it. */
@@ -322,7 +329,7 @@ static void expire(struct correlator *correlator, struct connection *connection,
 		else if (is_silent(correlator, connection, end, time))
 			correlator->changes_missed += socket_presume_over(connection, end);
 	}
-	count_lost_changes(correlator);
+	count_losses(correlator);
 	report_over(correlator, connection);
 	connection->last_time = time;
 	reschedule(correlator, connection);
@@ -508,14 +515,14 @@ static void feed_state(struct correlator *correlator, const struct state_record 
 		connection = claim(correlator, record, &end);
 		if (!connection) {
 			correlator->changes_told_lost++;
-			count_lost_changes(correlator);
+			count_losses(correlator);
 			return;
 		}
 	}
 	socket_change(connection, end, record);
 	if (!lost && connection->ends[end].incomplete & INCOMPLETE_LOST_RECORDS)
 		correlator->changes_missed++;
-	count_lost_changes(correlator);
+	count_losses(correlator);
 	connection_set_numbers(&correlator->table, connection);
 	if (correlator->stats.lost[RECORD_STATE] &&
 	    connection->ends[end].incomplete & INCOMPLETE_STARTED_LATE)
@@ -585,6 +592,7 @@ static void feed_time_wait(struct correlator *correlator, const struct time_wait
 	    record->event == TIME_WAIT_REMOVED)
 		report_before(correlator, record);
 	waiting_take_record(&correlator->waiting, record);
+	count_losses(correlator);
 }
 
 static void feed_owner(struct correlator *correlator, const struct owner_record *record)
@@ -603,9 +611,11 @@ static void feed_loss(struct correlator *correlator, const struct loss_record *r
 	}
 	if (record->lost_kind == RECORD_STATE)
 		correlator->changes_told_lost += record->count;
+	else if (record->lost_kind == RECORD_TIME_WAIT)
+		correlator->ends_told_lost += record->count;
 	else
 		correlator->stats.lost[record->lost_kind] += record->count;
-	count_lost_changes(correlator);
+	count_losses(correlator);
 	for (struct connection *at = correlator->table.claimed.oldest; at; at = at->newer)
 		for (unsigned int end = 0; end < 2; end++)
 			at->ends[end].incomplete |= INCOMPLETE_LOST_RECORDS;

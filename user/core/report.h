@@ -171,6 +171,7 @@ struct time_wait_report {
 	bool started_late;   /* older than the tracer, by how much is not known */
 	bool start_inferred; /* from the time that was left to it when the tracer started */
 	bool wire;           /* it is inferred from segments, all of it */
+	bool end_inferred;   /* how it ended; when was not seen */
 	bool end_seen;       /* the duration is one */
 	enum time_wait_end ended_by;
 	uint64_t start;

@@ -208,6 +208,7 @@ struct time_wait_report time_wait_report(const struct time_wait *wait, uint64_t 
 					 enum time_wait_end ended_by)
 {
 	const struct time_wait_notes *notes = wait->notes;
+	bool unseen = ended_by == TIME_WAIT_BY_TIMER && notes && notes->overdue;
 	struct time_wait_report report = {
 		.id = {wait->id[0], wait->id[1]},
 		.flow = wait->flow,
@@ -222,7 +223,8 @@ struct time_wait_report time_wait_report(const struct time_wait *wait, uint64_t 
 		.substate = TCP_STATE_TIME_WAIT,
 		.start_inferred = wait->found,
 		.wire = wait->wire,
-		.end_seen = ended_by != TIME_WAIT_ENDED || (notes && notes->gone),
+		.end_seen = (ended_by != TIME_WAIT_ENDED && !unseen) || (notes && notes->gone),
+		.end_inferred = unseen,
 		.ended_by = ended_by,
 	};
 

@@ -115,7 +115,7 @@ static void add(struct waiting *waiting, const struct time_wait *like,
 	else if (former)
 		end(waiting, former, gone_or(former, now), TIME_WAIT_ENDED);
 	if (!time_waits_add(table, like)) {
-		waiting->stats->lost[RECORD_TIME_WAIT]++;
+		waiting->missed++;
 		return;
 	}
 	tell_begin(waiting, like, socket);
@@ -275,7 +275,9 @@ static void take_removal(struct waiting *waiting, struct time_wait *wait,
 	} else if (notes->reset && !notes->gone) {
 		end(waiting, wait, notes->reset, TIME_WAIT_BY_RESET);
 	} else if (notes->overdue) {
-		end(waiting, wait, time, TIME_WAIT_ENDED);
+		/* Its timer did it, as nothing else is known to have; nobody heard when. */
+		waiting->missed++;
+		end(waiting, wait, time, TIME_WAIT_BY_TIMER);
 	} else {
 		end(waiting, wait, gone_or(wait, time), TIME_WAIT_DESTROYED);
 	}
@@ -324,6 +326,13 @@ static void take_empty(struct waiting *waiting, const struct record *header)
 	}
 }
 
+static void expire(struct waiting *waiting, struct time_wait *wait, uint64_t time)
+{
+	if (wait->notes)
+		wait->notes->overdue = false;
+	end(waiting, wait, time, TIME_WAIT_BY_TIMER);
+}
+
 void waiting_take_record(struct waiting *waiting, const struct time_wait_record *record)
 {
 	const struct record *header = &record->header;
@@ -336,7 +345,7 @@ void waiting_take_record(struct waiting *waiting, const struct time_wait_record 
 	else if (!wait || header->time + TOGETHER < wait->start)
 		return; /* of an earlier one with these addresses */
 	else if (record->event == TIME_WAIT_EXPIRED)
-		end(waiting, wait, header->time, TIME_WAIT_BY_TIMER);
+		expire(waiting, wait, header->time);
 	else if (record->event == TIME_WAIT_TAKEN)
 		end(waiting, wait, gone_or(wait, record->taken ? record->taken : header->time),
 		    record->role == ROLE_CLIENT ? TIME_WAIT_BY_CONNECT : TIME_WAIT_BY_SYN);

@@ -26,6 +26,7 @@ struct waiting {
 	bool wire;      /* there are no sockets: all follows from segments */
 	uint64_t limit; /* the longest that one can last after it was heard of */
 	struct core_stats *stats;
+	uint64_t missed; /* whose end was not told, or for which there was no memory */
 };
 
 int waiting_init(struct waiting *waiting); /* 0 or -ENOMEM */

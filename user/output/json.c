@@ -446,8 +446,12 @@ static void json_time_wait(struct output *output, const struct time_wait_report 
 	if (report->wire)
 		buffer_add_literal(out, ",\"inferred\":[\"ts\",\"duration_ns\",\"timeout_ns\","
 					"\"restarts\",\"ended_by\"]");
+	else if (report->start_inferred && report->end_inferred)
+		buffer_add_literal(out, ",\"inferred\":[\"ts\",\"ended_by\"]");
 	else if (report->start_inferred)
 		buffer_add_literal(out, ",\"inferred\":[\"ts\"]");
+	else if (report->end_inferred)
+		buffer_add_literal(out, ",\"inferred\":[\"ended_by\"]");
 	if (report->start_inferred || report->started_late)
 		buffer_add_literal(out, ",\"incomplete\":[\"started-late\"]");
 	buffer_add_literal(out, "}\n");

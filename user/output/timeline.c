@@ -552,7 +552,7 @@ static const char *why_ended(const struct time_wait_report *report)
 /* What the kernel asked for, and what moved the end. */
 static void add_asked(struct buffer *out, const struct time_wait_report *report)
 {
-	if (report->ended_by == TIME_WAIT_BY_TIMER && report->timeout) {
+	if (report->ended_by == TIME_WAIT_BY_TIMER && report->end_seen && report->timeout) {
 		buffer_add_literal(out, " (asked for ");
 		add_seconds(out, report->timeout);
 		buffer_add_char(out, ')');
@@ -594,6 +594,8 @@ static void timeline_time_wait(struct output *output, const struct time_wait_rep
 					      : "   TIME_WAIT ");
 	if (report->ended_by == TIME_WAIT_NEVER) {
 		buffer_add_literal(out, "never began: tcp_max_tw_buckets left no room");
+	} else if (report->end_inferred) {
+		buffer_add_literal(out, "is over, ~by its timer; its end was not seen");
 	} else if (!report->end_seen) {
 		buffer_add_literal(out, "is over, its end was not seen");
 	} else if (report->started_late) {
