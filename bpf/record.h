@@ -222,7 +222,7 @@ struct time_wait_record {
 	__u64 taken;          /* TAKEN: when the new socket began, 0 when not known */
 	__u32 timeout_ms;     /* 0 when not known */
 	__u8 event;           /* enum time_wait_event */
-	__u8 substate;        /* 6 TIME_WAIT, 5 an orphaned FIN_WAIT2; TAKEN, EMPTY: 0 */
+	__u8 substate;        /* 6 TIME_WAIT, 5 an orphaned FIN_WAIT2, 0 not known */
 	__u8 role;            /* TAKEN: enum socket_role of the new socket */
 	__u8 removal;         /* REMOVED: enum time_wait_removal */
 };

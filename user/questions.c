@@ -94,7 +94,6 @@ static void answer(struct questions *questions, const struct question *question,
 			   .flow = question->flow},
 		.event = TIME_WAIT_REMOVED,
 		.removal = REMOVED_UNSEEN,
-		.substate = 6,
 	};
 	if (found->holder != CENSUS_WAITING)
 		return;

@@ -181,6 +181,21 @@ def destroyed(_world):
         equal("ended_by", wait_of(tracer, other.client_port)["ended_by"], "stopped")
 
 
+@case("ss -K removes an orphan's, too")
+def orphan_destroyed(_world):
+    with traced() as (here, tracer):
+        pair = Pair()
+        pair.client.close()
+        with here:
+            command("ss", "-K", "-tan", "state", "fin-wait-2", "sport", "=",
+                    str(pair.client_port))
+        told = tracer.take(of("teardown", pair.client_port), "teardown")
+        wait = wait_of(tracer, pair.client_port, "fin_wait2")
+        expect(told, cause="destroyed", states=ORPHAN + " CLOSED")
+        expect(wait, ended_by="destroyed", connection=told["connection"])
+        tracer.stop()
+
+
 @case("deleting its namespace removes it")
 def namespace_deleted(world):
     short = Namespace("short")

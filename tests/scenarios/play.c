@@ -419,6 +419,8 @@ static void play_time_wait(struct play *play, uint64_t time)
 		record.removal = have(play, "abort")    ? REMOVED_BY_ABORT
 				 : have(play, "unseen") ? REMOVED_UNSEEN
 							: REMOVED_EARLY;
+		if (record.removal == REMOVED_UNSEEN)
+			record.socket = record.substate = 0;
 	}
 	if (play->at < play->word_count)
 		record.substate = (uint8_t)tcp_state_parse(word(play));

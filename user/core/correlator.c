@@ -126,6 +126,14 @@ size_t correlator_places(const struct correlator *correlator, uint32_t *netns, s
 
 void correlator_question_all(struct correlator *correlator, uint32_t netns)
 {
+	const struct correlator_listener *listener = &correlator->listener;
+
+	for (const struct connection *at = correlator->table.claimed.oldest; at; at = at->newer)
+		for (unsigned int end = 0; end < 2; end++)
+			if (at->ends[end].orphan && at->view.ends[end].socket.netns == netns &&
+			    listener->question)
+				listener->question(listener->context,
+						   &at->view.ends[end].socket.flow, netns);
 	waiting_question_all(&correlator->waiting, netns);
 }
 
@@ -584,7 +592,8 @@ static void feed_time_wait(struct correlator *correlator, const struct time_wait
 {
 	if (record->event == TIME_WAIT_EMPTY)
 		destroy_orphans(correlator, &record->header);
-	if (record->substate == TCP_STATE_FIN_WAIT2 || record->event == TIME_WAIT_RESTART)
+	if (record->substate == TCP_STATE_FIN_WAIT2 || record->event == TIME_WAIT_RESTART ||
+	    (record->event == TIME_WAIT_REMOVED && !record->substate))
 		feed_orphan(correlator, record);
 	if (record->substate == TCP_STATE_FIN_WAIT2)
 		return;

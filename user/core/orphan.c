@@ -121,6 +121,9 @@ void orphan_take_record(struct connection *connection, unsigned int end,
 	if (record->event == TIME_WAIT_EXPIRED) {
 		connection->view.ends[end].socket.expired = true;
 		end_orphan(connection, end, TIME_WAIT_BY_TIMER, time, true);
+	} else if (record->event == TIME_WAIT_REMOVED && record->removal == REMOVED_UNSEEN &&
+		   state->orphan_timeout && time >= state->orphan_since + state->orphan_timeout) {
+		orphan_give_up(connection, end, time);
 	} else if (record->event == TIME_WAIT_REMOVED && record->removal != REMOVED_EARLY) {
 		orphan_destroy(connection, end, time);
 	} else if (record->event == TIME_WAIT_REMOVED) {

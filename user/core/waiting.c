@@ -274,8 +274,9 @@ static void take_removal(struct waiting *waiting, struct time_wait *wait,
 			ask_at(waiting, notes, time + ASK_EVERY);
 	} else if (notes->reset && !notes->gone) {
 		end(waiting, wait, notes->reset, TIME_WAIT_BY_RESET);
-	} else if (notes->overdue) {
+	} else if (notes->overdue || time >= wait->heard + TIME_WAIT_LENGTH) {
 		/* Its timer did it, as nothing else is known to have; nobody heard when. */
+		notes->overdue = true;
 		waiting->missed++;
 		end(waiting, wait, time, TIME_WAIT_BY_TIMER);
 	} else {
