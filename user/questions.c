@@ -216,31 +216,32 @@ void questions_compare(struct questions *questions, struct correlator *correlato
 
 	if (!questions->compare)
 		return;
+	if (correlator_is_empty(correlator)) {
+		questions->next_home = questions->next_others = UINT64_MAX;
+		return;
+	}
+	if (questions->next_home == UINT64_MAX) {
+		questions->next_home = now + COMPARE_HOME;
+		questions->next_others = now + COMPARE_OTHERS;
+	}
+	if (questions->next_home > now)
+		return;
+	questions->next_home = now + COMPARE_HOME;
 	walk.count = correlator_places(correlator, places, PLACES);
 	for (size_t i = 0; i < walk.count; i++)
 		home |= places[i] == questions->home;
-	if (!home)
-		questions->next_home = UINT64_MAX;
-	else if (questions->next_home == UINT64_MAX)
-		questions->next_home = now + COMPARE_HOME;
-	if (walk.count <= home)
-		questions->next_others = UINT64_MAX;
-	else if (questions->next_others == UINT64_MAX)
-		questions->next_others = now + COMPARE_OTHERS;
-	if (questions->next_home <= now) {
+	if (home)
 		compare_home(questions, correlator);
-		questions->next_home = now + COMPARE_HOME;
-	}
-	if (questions->next_others <= now) {
+	if (questions->next_others > now)
+		return;
+	questions->next_others = now + COMPARE_OTHERS;
+	if (walk.count > home)
 		namespaces_walk(visit, &walk);
-		questions->next_others = now + COMPARE_OTHERS;
-	}
 }
 
 uint64_t questions_deadline(const struct questions *questions)
 {
 	if (questions->count)
 		return 0;
-	return questions->next_home < questions->next_others ? questions->next_home
-							     : questions->next_others;
+	return questions->next_home;
 }

@@ -38,9 +38,13 @@ static __always_inline __u64 held_mix(__u64 hash, __u32 word)
 	return hash ^ hash >> 32;
 }
 
+/* An address as words; the compiler must not take them for something else than its bytes. */
+typedef __u32 held_word __attribute__((may_alias));
+
 static __always_inline __u64 held_hash(const struct flow *flow, __u32 netns)
 {
-	const __u32 *local = (const __u32 *)flow->local, *remote = (const __u32 *)flow->remote;
+	const held_word *local = (const held_word *)flow->local;
+	const held_word *remote = (const held_word *)flow->remote;
 	__u64 hash = held_mix(netns, (__u32)flow->local_port << 16 | flow->remote_port);
 
 	for (int i = 0; i < 4; i++)

@@ -114,14 +114,34 @@ size_t correlator_mini_sockets(const struct correlator *correlator, uint32_t net
 	return count;
 }
 
+static size_t add_place(uint32_t *netns, size_t count, size_t room, uint32_t another)
+{
+	for (size_t i = 0; i < count; i++)
+		if (netns[i] == another)
+			return count;
+	if (count < room)
+		netns[count++] = another;
+	return count;
+}
+
 size_t correlator_places(const struct correlator *correlator, uint32_t *netns, size_t room)
 {
 	const struct time_wait_place *place = correlator->waiting.table.newest_place;
 	size_t count = 0;
 
-	for (; place && count < room; place = place->next)
-		netns[count++] = place->netns;
+	for (; place; place = place->next)
+		count = add_place(netns, count, room, place->netns);
+	for (const struct connection *at = correlator->table.claimed.oldest; at; at = at->newer)
+		for (unsigned int end = 0; end < 2; end++)
+			if (at->ends[end].orphan)
+				count = add_place(netns, count, room,
+						  at->view.ends[end].socket.netns);
 	return count;
+}
+
+bool correlator_is_empty(const struct correlator *correlator)
+{
+	return !correlator->waiting.table.count && !correlator->table.claimed.count;
 }
 
 void correlator_question_all(struct correlator *correlator, uint32_t netns)

@@ -64,8 +64,10 @@ uint64_t correlator_deadline(const struct correlator *correlator);
 /* How many mini-sockets the core knows of in a namespace, so that it can be compared with the
  * kernel's own count; and to ask after each of them. */
 size_t correlator_mini_sockets(const struct correlator *correlator, uint32_t netns);
-/* The namespaces with a TIME_WAIT: how many were written to netns, of at most `room`. */
+/* The namespaces that have any: how many were written to netns, of at most `room`. */
 size_t correlator_places(const struct correlator *correlator, uint32_t *netns, size_t room);
+/* Surely none anywhere. */
+bool correlator_is_empty(const struct correlator *correlator);
 void correlator_question_all(struct correlator *correlator, uint32_t netns);
 
 const struct core_stats *correlator_stats(const struct correlator *correlator);
