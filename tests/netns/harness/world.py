@@ -121,7 +121,9 @@ def check_totals(tracer, outcome):
     if any("schema" not in found or found["schema"] != 1 for found in teardowns + stats):
         wrong.append("an object has no schema 1")
     unfinished = sum("stopped" in found["incomplete"] for found in teardowns)
-    if outcome.summary["teardowns"] + outcome.summary["unfinished"] != len(teardowns):
+    # A close of the machine's own that was found under way, and did not move, has no object.
+    if outcome.summary["teardowns"] != len(teardowns) - unfinished or \
+            outcome.summary["unfinished"] < unfinished:
         wrong.append(f"{len(teardowns)} objects, {unfinished} of them stopped, summary "
                      f"{outcome.summary}")
     return wrong
