@@ -11,9 +11,11 @@ from harness import tap
 from harness.expect import equal, expect
 from harness.namespace import Namespace, command
 from harness.pair import Pair, of, time_of, traced
+from harness.puppet import Puppet
 from harness.tap import Failure, case
 from harness.tracer import Tracer
-from harness.world import World
+from harness.wire import Peer, Tun
+from harness.world import TUN_HERE, TUN_PEER, World
 
 ORPHAN = "ESTABLISHED FIN_WAIT1 FIN_WAIT2"
 MS, S = 1_000_000, 1_000_000_000
@@ -184,13 +186,16 @@ def destroyed(_world):
 @case("ss -K removes an orphan's, too")
 def orphan_destroyed(_world):
     with traced() as (here, tracer):
-        pair = Pair()
-        pair.client.close()
+        tun, puppet = Tun(here, "tun0", [TUN_HERE[4] + "/24"]), Puppet(here, "puppet")
+        peer = Peer(tun, TUN_HERE[4], TUN_PEER[4])
+        peer.answer(puppet)
+        orphan(puppet, peer)
+        port = puppet.local[1]
         with here:
-            command("ss", "-K", "-tan", "state", "fin-wait-2", "sport", "=",
-                    str(pair.client_port))
-        told = tracer.take(of("teardown", pair.client_port), "teardown")
-        wait = wait_of(tracer, pair.client_port, "fin_wait2")
+            command("ss", "-K", "-tan", "state", "fin-wait-2", "sport", "=", str(port))
+        told, wait = wait_of(tracer, port, "teardown"), wait_of(tracer, port, "fin_wait2")
+        puppet.stop()
+        tun.close()
         expect(told, cause="destroyed", states=ORPHAN + " CLOSED")
         expect(wait, ended_by="destroyed", connection=told["connection"])
         tracer.stop()
