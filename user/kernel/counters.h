@@ -16,4 +16,10 @@ counters *counters_open(int map, size_t count);
 /* Takes NULL. */
 void counters_close(counters *these, size_t count);
 
+struct bpf_program;
+
+/* How often the kernel did not run a program that was called for; not known before 5.12, and 0 for
+ * one that was not loaded. */
+uint64_t counters_skipped(const struct bpf_program *program);
+
 #endif

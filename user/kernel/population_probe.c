@@ -10,8 +10,9 @@
 
 #include "base/map.h"
 #include "host/clock.h"
+#include "kernel/counters.h"
 #include "kernel/missing.h"
-#include "kernel/port_range.h"
+#include "kernel/port_settings.h"
 #include "population.skel.h"
 
 #define TIME_WAIT_LENGTH 60000000000ull /* TCP_TIMEWAIT_LEN */
@@ -33,7 +34,7 @@ struct population_probe {
 	struct population_entry *entries;
 	struct population_durations *durations; /* of each CPU */
 	int cpus;
-	struct port_range range;
+	struct port_settings_cache *port_settings;
 	struct map listeners;
 	bool sock_diag;
 	uint64_t rest_until; /* no look at each before */
@@ -75,7 +76,9 @@ static int make_room(struct population_probe *probe)
 	probe->counts = calloc(POPULATION_GROUPS, sizeof(*probe->counts));
 	probe->entries = calloc(POPULATION_GROUPS, sizeof(*probe->entries));
 	probe->durations = calloc((size_t)probe->cpus, sizeof(*probe->durations));
-	if (!probe->keys || !probe->counts || !probe->entries || !probe->durations)
+	probe->port_settings = port_settings_cache_new();
+	if (!probe->keys || !probe->counts || !probe->entries || !probe->durations ||
+	    !probe->port_settings)
 		return -ENOMEM;
 	return map_init(&probe->listeners);
 }
@@ -145,6 +148,7 @@ void population_probe_close(struct population_probe *probe)
 		return;
 	population__destroy(probe->skeleton);
 	forget_listeners(&probe->listeners);
+	port_settings_cache_free(probe->port_settings);
 	free(probe->keys);
 	free(probe->counts);
 	free(probe->entries);
@@ -200,16 +204,23 @@ int population_probe_note_listener(struct population_probe *probe, uint32_t netn
 	return 0;
 }
 
+static bool is_chosen(const struct port_settings *settings, uint16_t port)
+{
+	return port >= settings->first_port && port <= settings->last_port;
+}
+
 /* The end whose port the kernel chose is the one that connected; where both may be of its choice,
  * the one on whose port nobody listens. */
 static uint8_t role_by_ports(struct population_probe *probe, const struct record *header)
 {
+	const struct port_settings *settings =
+		port_settings_find(probe->port_settings, header->netns, header->time);
 	bool local, remote;
 
-	if (port_range_read(&probe->range, header->netns))
+	if (!settings)
 		return ROLE_UNKNOWN;
-	local = port_range_has(&probe->range, header->flow.local_port);
-	remote = port_range_has(&probe->range, header->flow.remote_port);
+	local = is_chosen(settings, header->flow.local_port);
+	remote = is_chosen(settings, header->flow.remote_port);
 	if (local && remote)
 		local = !listens(probe, header->netns, header->flow.local_port);
 	else if (!local && !remote)
@@ -276,18 +287,6 @@ static int read_durations(struct population_probe *probe, struct population_dura
 	return 0;
 }
 
-/* How often the kernel did not run a program that was called for; not known before 5.12. */
-static uint64_t skipped(const struct bpf_program *program)
-{
-	struct bpf_prog_info info = {};
-	uint32_t length = sizeof(info);
-	int descriptor = bpf_program__fd(program);
-
-	if (descriptor < 0 || bpf_obj_get_info_by_fd(descriptor, &info, &length))
-		return 0;
-	return info.recursion_misses;
-}
-
 static bool is_idle(const struct population_group *counts)
 {
 	uint64_t waiting = counts->entered;
@@ -341,10 +340,10 @@ int population_probe_read(struct population_probe *probe, struct population_read
 
 static uint64_t all_skipped(const struct population_probe *probe)
 {
-	return skipped(probe->skeleton->progs.population_state) +
-	       skipped(probe->skeleton->progs.population_segment) +
-	       skipped(probe->skeleton->progs.population_timer) +
-	       skipped(probe->skeleton->progs.population_timer_function);
+	return counters_skipped(probe->skeleton->progs.population_state) +
+	       counters_skipped(probe->skeleton->progs.population_segment) +
+	       counters_skipped(probe->skeleton->progs.population_timer) +
+	       counters_skipped(probe->skeleton->progs.population_timer_function);
 }
 
 /* Why one ended that is there no more. Not known if its time was over, or if the program may have

@@ -253,18 +253,6 @@ void socket_probe_forget_namespace(const struct socket_probe *probe, uint32_t ne
 	bpf_map_delete_elem(bpf_map__fd(probe->skeleton->maps.known_namespaces), &netns);
 }
 
-/* How often the kernel did not run a program that was called for; not known before 5.12. */
-static uint64_t skipped(const struct bpf_program *program)
-{
-	struct bpf_prog_info info = {};
-	uint32_t length = sizeof(info);
-	int descriptor = bpf_program__fd(program);
-
-	if (descriptor < 0 || bpf_obj_get_info_by_fd(descriptor, &info, &length))
-		return 0;
-	return info.recursion_misses;
-}
-
 /* See bpf/socket/state.bpf.c. A change that the second copy is just about to take is counted at one
  * time and not at the other. */
 static uint64_t changes_skipped(const struct socket_probe *probe)
@@ -273,7 +261,8 @@ static uint64_t changes_skipped(const struct socket_probe *probe)
 	uint64_t least = UINT64_MAX;
 
 	for (int reading = 0; reading < 2; reading++) {
-		uint64_t first = skipped(probe->skeleton->progs.socket_state), second = *taken;
+		uint64_t first = counters_skipped(probe->skeleton->progs.socket_state),
+			 second = *taken;
 		uint64_t neither = first > second ? first - second : 0;
 
 		if (neither < least)
@@ -285,10 +274,10 @@ static uint64_t changes_skipped(const struct socket_probe *probe)
 /* Of TIME_WAIT: what no program was run for, for each of those that were loaded. */
 static uint64_t mini_sockets_skipped(const struct socket_probe *probe)
 {
-	uint64_t sum = skipped(probe->skeleton->progs.timer_expired);
+	uint64_t sum = counters_skipped(probe->skeleton->progs.timer_expired);
 
 	for (enum entry entry = 0; entry < ENTRIES; entry++)
-		sum += skipped(entry_program(probe->skeleton, entry));
+		sum += counters_skipped(entry_program(probe->skeleton, entry));
 	return sum;
 }
 
@@ -307,8 +296,9 @@ void socket_probe_lost(const struct socket_probe *probe, struct loss *loss)
 	for (uint32_t kind = 0; kind < RECORD_KINDS; kind++)
 		loss->records[LOSS_NO_ROOM][kind] = probe->lost[kind];
 	loss->records[LOSS_SKIPPED][RECORD_STATE] = changes_skipped(probe);
-	loss->records[LOSS_SKIPPED][RECORD_RESET] = skipped(probe->skeleton->progs.reset_sent) +
-						    skipped(probe->skeleton->progs.reset_received);
+	loss->records[LOSS_SKIPPED][RECORD_RESET] =
+		counters_skipped(probe->skeleton->progs.reset_sent) +
+		counters_skipped(probe->skeleton->progs.reset_received);
 	loss->records[LOSS_SKIPPED][RECORD_TIME_WAIT] = mini_sockets_skipped(probe);
 	loss->records[LOSS_FORGOTTEN][RECORD_TIME_WAIT] =
 		*(const volatile __u64 *)&probe->skeleton->bss->held_forgotten;
