@@ -171,8 +171,18 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* When there is something to do although no record came. */
+static uint64_t next_work(const struct session *session)
+{
+	uint64_t deadline = correlator_deadline(session->correlator);
+
+	if (!session->questions)
+		return deadline;
+	return earliest(deadline, questions_deadline(session->questions));
+}
+
 /* The ring's descriptor is only waited for when the ring was found empty: while records flow, it
- * is drained once a batch and the kernel need not wake anyone. */
+ * is drained once a batch, what is due is done then, too, and the kernel need not wake anyone. */
 static int loop(struct session *session)
 {
 	uint64_t end = UINT64_MAX, batch = 0;
@@ -182,12 +192,8 @@ static int loop(struct session *session)
 	if (session->options->duration)
 		end = session->started + session->options->duration;
 	while (!session->stop) {
-		uint64_t deadline = earliest(end, correlator_deadline(session->correlator));
+		uint64_t deadline = earliest(end, batch ? batch : next_work(session));
 
-		if (session->questions)
-			deadline = earliest(deadline, questions_deadline(session->questions));
-		if (batch)
-			deadline = earliest(deadline, batch);
 		descriptors[0] = (struct pollfd){.fd = session->signals, .events = POLLIN};
 		descriptors[1] = (struct pollfd){.fd = batch ? -1 : witness_ring(session->witness),
 						 .events = POLLIN};
