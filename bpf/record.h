@@ -198,6 +198,9 @@ struct retransmit_record {
 	__u8 pad[6];
 };
 
+/* TCP_TIMEWAIT_LEN (include/net/tcp.h), ns: what the kernel asks the timer of TIME_WAIT for. */
+#define TIME_WAIT_LENGTH 60000000000ull
+
 enum time_wait_event {
 	TIME_WAIT_BEGIN = 1,   /* timeout_ms says what its timer was asked for */
 	TIME_WAIT_RESTART = 2, /* its timer was set again, for timeout_ms */

@@ -2,7 +2,6 @@
 /* Mini-sockets that this test makes, as the census finds them: at home, and as root in a namespace
  * of a child. */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -22,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "descriptors.h"
 #include "kernel/census.h"
 #include "kernel/namespaces.h"
 #include "kernel/snapshot.h"
@@ -80,18 +80,6 @@ static struct flow make_wait(void)
 static int own_namespace(void)
 {
 	return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-}
-
-static int open_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	int count = 0;
-
-	assert_non_null(directory);
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
 }
 
 static void skip_without_sock_diag(void)

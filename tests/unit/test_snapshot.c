@@ -2,7 +2,6 @@
 /* What the running kernel says of connections that this test makes over loopback, of its features
  * and of its names. Needs no privilege; without it fewer features are found. */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "descriptors.h"
 #include "kernel/features.h"
 #include "kernel/kernel_names.h"
 #include "kernel/snapshot.h"
@@ -221,18 +221,6 @@ static void a_caller_can_stop(void **state)
 	}
 	close(connection.ends[0]);
 	close(connection.ends[1]);
-}
-
-static int open_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	int count = 0;
-
-	assert_non_null(directory);
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
 }
 
 static void features_say_why_not(void **state)

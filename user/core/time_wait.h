@@ -13,9 +13,6 @@
 #include "base/pool.h"
 #include "core/report.h"
 
-/* TCP_TIMEWAIT_LEN (include/net/tcp.h): what the kernel asks for. */
-#define TIME_WAIT_LENGTH 60000000000ull
-
 #define TIME_WAIT_LATE 8 /* late segments that are kept of one */
 
 /* Of the few of which there is more to tell. */

@@ -15,8 +15,6 @@
 #include "kernel/port_settings.h"
 #include "population.skel.h"
 
-#define TIME_WAIT_LENGTH 60000000000ull /* TCP_TIMEWAIT_LEN */
-
 /* Groups beyond which idle ones are let go of, and how many at a time. */
 #define GROUPS_MANY (POPULATION_GROUPS / 4 * 3)
 #define LET_GO 2048
