@@ -17,10 +17,10 @@ ALL_CFLAGS := -std=gnu17 $(CFLAGS) $(WARN) $(EXTRA_CFLAGS) -Iuser -Ibpf -I$(BUIL
 	-D_GNU_SOURCE -DVERSION='"$(VERSION)"'
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter \
 	$(if $(CI),-Werror) -Ivmlinux -Ibpf -MMD -MP
-LIBS := -lbpf -lmnl -lelf -lz
+LIBS := -lbpf -lmnl -ldw -lelf -lz
 
 BUILD_PACKAGES := make gcc libc6-dev linux-libc-dev clang llvm bpftool libbpf-dev libelf-dev \
-	zlib1g-dev libmnl-dev
+	libdw-dev zlib1g-dev libmnl-dev
 DEMO_PACKAGES := iproute2 nginx-light redis-server redis-tools curl python3
 TEST_PACKAGES := $(DEMO_PACKAGES) libcmocka-dev clang-format nftables tshark wrk
 KERNEL_PACKAGES := qemu-system-x86 busybox-static lz4 xz-utils zstd debian-archive-keyring

@@ -18,32 +18,36 @@ COLUMNS = 100
 
 # README's "How it works": room, what of ours it may include. The first room that fits a file is
 # its room.
-SHARED = ["bpf/record.h", "bpf/settings.h", "bpf/filter.h", "bpf/population.h"]
+SHARED = ["bpf/record.h", "bpf/settings.h", "bpf/filter.h", "bpf/population.h",
+          "bpf/origin.h"]
 BPF = [*SHARED, "bpf/*.bpf.h", "vmlinux/vmlinux.h"]
 ROOMS = [
     ("bpf/record.h", []),
     ("bpf/settings.h", ["bpf/record.h"]),
     ("bpf/population.h", ["bpf/record.h"]),
+    ("bpf/origin.h", ["bpf/record.h"]),
     ("bpf/filter.h", ["bpf/record.h", "bpf/settings.h"]),
     ("bpf/socket/held.h", ["bpf/record.h"]),
     ("bpf/packet/parse.h", ["bpf/record.h", "vmlinux/vmlinux.h"]),
     ("bpf/packet", [*BPF, "bpf/packet"]),
     ("bpf/socket", [*BPF, "bpf/socket"]),
     ("bpf/population", [*BPF, "bpf/population", "bpf/population.h"]),
+    ("bpf/close_wait", [*BPF, "bpf/close_wait"]),
     ("bpf", BPF),
     ("vmlinux", []),
     ("user/base", ["user/base"]),
     ("user/host", ["user/base", "user/host"]),
-    ("user/core", ["user/base", "user/core", "bpf/record.h", "bpf/population.h"]),
+    ("user/core", ["user/base", "user/core", "bpf/record.h", "bpf/population.h",
+                   "bpf/origin.h"]),
     ("user/kernel", ["user/base", "user/host", "user/kernel", "bpf/record.h", "bpf/settings.h",
-                     "bpf/population.h", "bpf/packet/fin_acks.h", "bpf/socket/held.h",
-                     "*.skel.h"]),
+                     "bpf/population.h", "bpf/origin.h", "bpf/packet/fin_acks.h",
+                     "bpf/socket/held.h", "*.skel.h"]),
     ("user/owner", ["user/base", "user/host", "user/owner"]),
     ("user/capture", ["user/base", "user/host", "user/capture", "bpf/record.h",
                       "bpf/packet/parse.h"]),
     ("user/output", ["user/base", "user/host", "user/output", "user/core/report.h",
                      "user/core/classifier.h", "user/core/tcp_state.h",
-                     "user/core/time_wait_summary.h"]),
+                     "user/core/time_wait_summary.h", "user/core/close_wait.h"]),
     ("user", ["user", "user/base", "user/host", "user/core", "user/kernel", "user/owner",
               "user/capture", "user/output", *SHARED]),
 ]

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "core/close_wait.h"
 #include "core/report.h"
 #include "core/time_wait_summary.h"
 
@@ -51,6 +52,10 @@ struct output_format {
 	void (*teardown)(struct output *output, const struct teardown_report *report);
 	void (*time_wait)(struct output *output, const struct time_wait_report *report);
 	void (*time_wait_summary)(struct output *output, const struct time_wait_view *view);
+	/* One suspect in live timelines. */
+	void (*close_wait)(struct output *output, const struct close_wait_report *report);
+	/* All of them, for `leaks`. */
+	void (*close_wait_view)(struct output *output, const struct close_wait_view *view);
 	void (*end)(struct output *output, const struct core_stats *stats, uint64_t duration);
 };
 

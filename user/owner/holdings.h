@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Everyone who holds one of given sockets: each process and descriptor, by one scan of /proc, and
+ * what those processes are. Knows sockets only as inode numbers.
+ */
+#ifndef TCPCLOSE_OWNER_HOLDINGS_H
+#define TCPCLOSE_OWNER_HOLDINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HOLDING_COMM_LENGTH 16
+
+/* A process, as it was at the scan. Strings are from outside; NULL: not known, or there is none. */
+struct holding_process {
+	uint32_t pid;
+	char comm[HOLDING_COMM_LENGTH]; /* terminated */
+	const char *cgroup;             /* path (version 2, else that of systemd) */
+	const char *container;          /* short id */
+	const char *engine;             /* docker, containerd, cri-o, podman */
+	const char *unit;               /* of systemd: nginx.service */
+	const char *pod;                /* of Kubernetes: its uid, with dashes */
+	bool foreign;                   /* in another pid namespace than ours */
+	bool stopped;                   /* by a signal or a debugger */
+};
+
+struct holding {
+	uint64_t inode;
+	const struct holding_process *process;
+	int32_t descriptor;
+};
+
+struct holdings;
+
+struct holdings *holdings_new(void); /* NULL: no memory */
+void holdings_free(struct holdings *holdings);
+
+/* Scans /proc for these inodes, in any order, doubles and zeros allowed; what an earlier scan found
+ * is forgotten. A process may go while it is looked at: it then holds nothing. 0 or a negative
+ * errno. */
+int holdings_scan(struct holdings *holdings, const uint64_t *inodes, size_t count);
+
+/* Those of one inode, by pid and descriptor; NULL and 0 if nobody holds it. Valid until the next
+ * scan. */
+const struct holding *holdings_of(const struct holdings *holdings, uint64_t inode, size_t *count);
+
+/* What the last scan cost, ns. */
+uint64_t holdings_cost(const struct holdings *holdings);
+
+#endif
