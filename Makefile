@@ -28,8 +28,8 @@ KERNEL_PACKAGES := qemu-system-x86 busybox-static lz4 xz-utils zstd debian-archi
 pure_sources := $(wildcard user/base/*.c user/core/*.c)
 program_sources := $(wildcard user/*.c user/host/*.c user/kernel/*.c user/owner/*.c user/output/*.c)
 witnesses := socket packet
-# What `timewait` attaches in place of them: without the ring.
-objects_of_bpf := $(witnesses) population
+# What `timewait` and `leaks` attach: without the ring.
+objects_of_bpf := $(witnesses) population close_wait
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 witness_objects = $(patsubst %.c,$(BUILD)/%.o,$(if $(filter $(1),$(witnesses)),bpf/ring.bpf.c) \

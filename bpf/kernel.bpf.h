@@ -62,6 +62,19 @@ struct inet_timewait_death_row___before_5_18 {
 	atomic_t tw_count;
 } __attribute__((preserve_access_index));
 
+/* Registers of a task in user space; each architecture has names of its own for them. */
+struct pt_regs___x86 {
+	unsigned long bp;
+	unsigned long ip;
+	unsigned long sp;
+} __attribute__((preserve_access_index));
+
+struct pt_regs___arm64 {
+	__u64 regs[31];
+	__u64 sp;
+	__u64 pc;
+} __attribute__((preserve_access_index));
+
 static __always_inline void kernel_mapped(__u8 *address, __be32 ipv4)
 {
 	__u32 *words = (__u32 *)address;
@@ -359,6 +372,36 @@ static __always_inline __u64 kernel_descriptor_sock(long descriptor)
 	const struct socket *socket = BPF_CORE_READ(file, private_data);
 
 	return (__u64)BPF_CORE_READ(socket, sk);
+}
+
+struct user_registers {
+	__u64 ip;
+	__u64 sp;
+	__u64 fp;
+	__u64 lr; /* 0 where there is none */
+};
+
+/* Of the current task, as it entered the kernel; all 0 where they cannot be had. */
+static __always_inline void kernel_user_registers(struct user_registers *user)
+{
+	const struct pt_regs___x86 *x86;
+	const struct pt_regs___arm64 *arm64;
+
+	__builtin_memset(user, 0, sizeof(*user));
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		return;
+	x86 = (const void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	arm64 = (const void *)x86;
+	if (bpf_core_field_exists(x86->ip)) {
+		user->ip = BPF_CORE_READ(x86, ip);
+		user->sp = BPF_CORE_READ(x86, sp);
+		user->fp = BPF_CORE_READ(x86, bp);
+	} else if (bpf_core_field_exists(arm64->pc)) {
+		user->ip = BPF_CORE_READ(arm64, pc);
+		user->sp = BPF_CORE_READ(arm64, sp);
+		user->fp = BPF_CORE_READ(arm64, regs[29]);
+		user->lr = BPF_CORE_READ(arm64, regs[30]);
+	}
 }
 
 #endif

@@ -42,7 +42,8 @@ struct settings {
 	__u32 hz;               /* jiffies in a second */
 	__u8 state_tells_begin; /* of an orphan's mini-socket: tcp_time_wait() is not attached */
 	__u8 hold_at_begin;     /* inet_twsk_kill() is not attached: it would tell of early ends */
-	__u8 pad[2];
+	__u8 find_by_place;     /* user space has no cookies to ask for origins by */
+	__u8 user_registers;    /* bpf_task_pt_regs(): 5.15 */
 	struct filter filter;
 };
 

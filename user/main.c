@@ -53,6 +53,8 @@ static enum exit_status explain(const struct options *options, const struct feat
 		.packets = options->packets,
 		.packets_asked = options->packets_asked,
 		.counting = options->command == COMMAND_TIMEWAIT,
+		.origins = options->command == COMMAND_LEAKS || options->threshold,
+		.only_origins = options->command == COMMAND_LEAKS,
 	};
 	struct plan plan = plan_make(features, &request);
 	struct buffer out;

@@ -19,7 +19,7 @@ const struct command_info command_table[] = {
 	{
 		.command = COMMAND_LIVE,
 		.help = "The close of every TCP connection, live, until Ctrl-C.",
-		.title = "Live timelines",
+		.title = "live timelines",
 	},
 	{
 		.command = COMMAND_TIMEWAIT,
@@ -27,6 +27,13 @@ const struct command_info command_table[] = {
 		.help = "Who is in TIME_WAIT, how long it lasts, why it ends, and when ports run "
 			"out. Counted in the kernel, refreshed at an interval.",
 		.title = "timewait",
+	},
+	{
+		.command = COMMAND_LEAKS,
+		.name = "leaks",
+		.help = "Sockets stuck in CLOSE_WAIT: who holds them, since when, which code "
+			"created them, and whether the end of file was read.",
+		.title = "leaks",
 	},
 	{0},
 };
@@ -130,7 +137,8 @@ const struct option_info option_table[] = {
 		.choices = formats,
 		.help = "A ladder per connection (text, default), one line per teardown (table), "
 			"one JSON object per line (json). timewait: a screen, one line, or one "
-			"object for each interval.",
+			"object for each interval. leaks: a screen of groups, one line or one "
+			"object per suspect.",
 	},
 	{
 		.name = "raw-seq",
@@ -159,11 +167,28 @@ const struct option_info option_table[] = {
 	},
 	{
 		.name = "interval",
-		.commands = COMMAND_TIMEWAIT,
+		.commands = COMMAND_TIMEWAIT | COMMAND_LEAKS,
 		.argument = "SECONDS",
 		.type = OPTION_SECONDS,
 		.field = FIELD(interval),
-		.help = "Time between two summaries; fractions are allowed. Default: 1.",
+		.help = "Time between two views; fractions are allowed. Default: 1.",
+	},
+	{
+		.name = "threshold",
+		.commands = COMMAND_LIVE | COMMAND_LEAKS,
+		.argument = "SECONDS",
+		.type = OPTION_SECONDS,
+		.field = FIELD(threshold),
+		.help = "How long in CLOSE_WAIT makes a socket a suspect; fractions are allowed. "
+			"leaks: 30 by default. Live timelines: without it they tell of none.",
+	},
+	{
+		.name = "once",
+		.commands = COMMAND_LEAKS,
+		.type = OPTION_FLAG,
+		.field = FIELD(once),
+		.help = "Print what is there now and exit, with status 4 if there are suspects; "
+			"with --duration, watch for that long before.",
 	},
 	{
 		.name = "ready-file",
@@ -249,6 +274,19 @@ const struct command_info *command_info(unsigned int command)
 	while (info->command && info->command != command)
 		info++;
 	return info;
+}
+
+void command_add_titles(struct buffer *out, unsigned int commands)
+{
+	const char *between = "";
+
+	for (const struct command_info *info = command_table; info->command; info++) {
+		if (!(commands & info->command))
+			continue;
+		buffer_add_string(out, between);
+		buffer_add_string(out, info->title);
+		between = " and ";
+	}
 }
 
 const struct option_info *option_find_letter(char letter)

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buffer.h"
+
 enum option_type {
 	OPTION_FLAG,       /* bool: no argument */
 	OPTION_FILE,       /* the same, a path */
@@ -43,7 +45,7 @@ struct command_info {
 	unsigned int command; /* enum command */
 	const char *name;     /* the word; NULL: none */
 	const char *help;     /* what it shows */
-	const char *title;    /* of the options that only it takes */
+	const char *title;    /* as in "... only" */
 };
 
 extern const struct command_info command_table[]; /* ends with a command of 0 */
@@ -51,6 +53,8 @@ extern const struct option_info option_table[];   /* ends with a NULL name */
 
 const struct command_info *command_find(const char *name);
 const struct command_info *command_info(unsigned int command);
+/* "timewait and leaks": what takes an option of these commands. */
+void command_add_titles(struct buffer *out, unsigned int commands);
 const struct option_info *option_find_letter(char letter);
 const struct option_info *option_find_name(const char *name, size_t length);
 

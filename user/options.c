@@ -122,7 +122,7 @@ static int take_operand(struct parser *parser, const char *text)
 {
 	const struct command_info *command = command_find(text);
 
-	if (!strcmp(text, "leaks") || !strcmp(text, "report"))
+	if (!strcmp(text, "report"))
 		return refuse_planned(parser, text);
 	if (!command)
 		return refuse(parser, "", text, SIZE_MAX, NULL,
@@ -146,14 +146,13 @@ static int check_command(struct parser *parser)
 			continue;
 		buffer_add_literal(parser->error, "cannot use --");
 		buffer_add_string(parser->error, info->name);
-		if (command == COMMAND_LIVE) {
-			buffer_add_literal(parser->error, " without a command: it is for ");
-			buffer_add_string(parser->error, command_info(info->commands)->name);
-		} else {
-			buffer_add_literal(parser->error, " with ");
+		buffer_add_string(parser->error,
+				  command == COMMAND_LIVE ? " without a command" : " with ");
+		if (command != COMMAND_LIVE)
 			buffer_add_string(parser->error, command_info(command)->name);
-			buffer_add_literal(parser->error, ": it is for live timelines only");
-		}
+		buffer_add_literal(parser->error, ": it is for ");
+		command_add_titles(parser->error, info->commands);
+		buffer_add_literal(parser->error, " only");
 		return -EINVAL;
 	}
 	return 0;

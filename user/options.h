@@ -20,6 +20,7 @@
 enum command {
 	COMMAND_LIVE = 1 << 0, /* no command word: timelines of closes */
 	COMMAND_TIMEWAIT = 1 << 1,
+	COMMAND_LEAKS = 1 << 2,
 };
 
 /* Strings point into argv. */
@@ -36,9 +37,11 @@ struct options {
 	bool ipv6;
 	const struct output_format *format;
 	bool raw_seq;
-	uint64_t duration; /* ns, 0: no limit */
-	uint64_t count;    /* teardowns, 0: no limit */
-	uint64_t interval; /* timewait: ns between two summaries */
+	uint64_t duration;  /* ns, 0: no limit */
+	uint64_t count;     /* teardowns, 0: no limit */
+	uint64_t interval;  /* timewait, leaks: ns between two views */
+	uint64_t threshold; /* ns in CLOSE_WAIT that make a suspect; 0: not asked for */
+	bool once;          /* leaks: one view, and the end */
 	const char *ready_file;
 	uint64_t without; /* bit set of enum feature */
 	uint32_t ring_size;

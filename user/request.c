@@ -54,6 +54,8 @@ int request_settings(const struct options *options, const struct features *featu
 	settings->hz = clock_hz();
 	settings->state_tells_begin = !plan->tw_begin;
 	settings->hold_at_begin = !plan->tw_kill;
+	settings->find_by_place = !plan->cookie || !plan->snapshot;
+	settings->user_registers = plan->user_registers;
 	settings->follow_flows = filter->pid || filter->comm[0] || filter->cgroup || filter->netns;
 	return 0;
 }

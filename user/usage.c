@@ -38,6 +38,7 @@ static void add_help_text(struct buffer *out, size_t start, const char *help)
 	buffer_add_char(out, '\n');
 }
 
+/* Those that these commands take, and no others. */
 static void add_help_options(struct buffer *out, unsigned int commands)
 {
 	for (const struct option_info *info = option_table; info->name; info++) {
@@ -48,6 +49,15 @@ static void add_help_options(struct buffer *out, unsigned int commands)
 		add_help_names(out, info);
 		add_help_text(out, start, info->help);
 	}
+}
+
+static bool is_first_for_its_commands(const struct option_info *option)
+{
+	const struct option_info *first = option_table;
+
+	while (first->commands != option->commands)
+		first++;
+	return first == option;
 }
 
 void usage_help(struct buffer *out)
@@ -62,14 +72,17 @@ void usage_help(struct buffer *out)
 	}
 	buffer_add_literal(out, "\nOptions:\n");
 	add_help_options(out, 0);
-	for (const struct command_info *info = command_table; info->command; info++) {
-		buffer_add_literal(out, "\n");
-		buffer_add_string(out, info->title);
+	for (const struct option_info *info = option_table; info->name; info++) {
+		if (!info->commands || !is_first_for_its_commands(info))
+			continue;
+		buffer_add_literal(out, "\nFor ");
+		command_add_titles(out, info->commands);
 		buffer_add_literal(out, " only:\n");
-		add_help_options(out, info->command);
+		add_help_options(out, info->commands);
 	}
 	buffer_add_literal(out, "\nExit status: 0 done, 1 failed at run time, 2 wrong usage, "
-				"3 nothing could be attached.\nMore: man tcpclose-trace\n");
+				"3 nothing could be attached,\n4 suspects found (leaks --once).\n"
+				"More: man tcpclose-trace\n");
 }
 
 /* Text in roff: no character of it is taken for a request. */
@@ -121,12 +134,10 @@ static void add_manual_options(struct buffer *out)
 		buffer_add_char(out, '\n');
 		add_roff(out, info->help);
 		buffer_add_char(out, '\n');
-		if (info->commands == COMMAND_LIVE) {
-			buffer_add_literal(out, "For live timelines only.\n");
-		} else if (info->commands) {
-			buffer_add_literal(out, "For\n.B ");
-			buffer_add_string(out, command_info(info->commands)->name);
-			buffer_add_literal(out, "\nonly.\n");
+		if (info->commands) {
+			buffer_add_literal(out, "For ");
+			command_add_titles(out, info->commands);
+			buffer_add_literal(out, " only.\n");
 		}
 	}
 }

@@ -45,6 +45,7 @@ enum {
 
 enum {
 	BPF_F_NO_PREALLOC = 1,
+	BPF_F_USER_STACK = 256,
 	BPF_F_MMAPABLE = 1024,
 };
 
@@ -165,8 +166,14 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
+struct mm_struct {
+	unsigned long start_code;
+	unsigned long end_code;
+};
+
 struct task_struct {
 	unsigned int flags;
+	struct mm_struct *mm;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 };
@@ -300,6 +307,7 @@ struct xdp_buff {
 };
 
 enum bpf_func_id {
+	BPF_FUNC_task_pt_regs = 175,     /* 5.15 */
 	BPF_FUNC_xdp_get_buff_len = 188, /* 5.18 */
 };
 

@@ -337,8 +337,8 @@ static void what_cannot_be_is_refused(void **state)
 	assert_refused("-L", "cannot use --lport: it needs an argument; give --lport P[,P]");
 	assert_refused("--ready-file",
 		       "cannot use --ready-file: it needs an argument; give --ready-file PATH");
-	assert_refused("leaks", "cannot run leaks: it is not in this version; without a command "
-				"tcpclose-trace shows live timelines");
+	assert_refused("report", "cannot run report: it is not in this version; without a command "
+				 "tcpclose-trace shows live timelines");
 	assert_int_equal(parse("report x.pcapng -o page.html"), -EINVAL);
 	assert_refused("-v eth0 -q",
 		       "cannot use eth0: it is neither an option nor a command; --help "
@@ -376,13 +376,18 @@ static void a_command_has_options_of_its_own(void **state)
 	assert_int_equal(parse("timewait --raw-seq"), -EINVAL);
 	assert_int_equal(parse("timewait --ring-size 1M"), -EINVAL);
 	assert_refused("--interval 5",
-		       "cannot use --interval without a command: it is for timewait");
+		       "cannot use --interval without a command: it is for timewait and leaks "
+		       "only");
+	assert_refused("timewait --threshold 5",
+		       "cannot use --threshold with timewait: it is for live timelines and leaks "
+		       "only");
+	assert_refused("--once", "cannot use --once without a command: it is for leaks only");
+	assert_int_equal(parse("leaks --threshold 0"), -EINVAL);
+	assert_int_equal(parse("leaks -n 5"), -EINVAL);
 	assert_refused("timewait --interval 0", "cannot use --interval 0: not a time above 0; "
 						"give seconds as 10 or 0.5");
 	assert_refused("timewait timewait", "cannot use timewait: one command is enough");
-	assert_refused("timewait leaks",
-		       "cannot run leaks: it is not in this version; without a command "
-		       "tcpclose-trace shows live timelines");
+	assert_refused("timewait leaks", "cannot use leaks: one command is enough");
 	assert_refused("timewait all", "cannot use all: it is neither an option nor a command; "
 				       "--help lists what can be given");
 }
@@ -393,13 +398,15 @@ static void every_option_belongs_to_a_command(void **state)
 
 	(void)state;
 	for (const struct option_info *info = option_table; info->name; info++) {
-		if (info->commands)
-			assert_int_equal(command_info(info->commands)->command, info->commands);
+		for (unsigned int bit = 1; bit <= info->commands; bit <<= 1)
+			if (info->commands & bit)
+				assert_int_equal(command_info(bit)->command, bit);
 		count++;
 	}
 	assert_true(count <= 64); /* a bit for each */
 	assert_ptr_equal(command_find("timewait"), command_info(COMMAND_TIMEWAIT));
-	assert_null(command_find("leaks"));
+	assert_ptr_equal(command_find("leaks"), command_info(COMMAND_LEAKS));
+	assert_null(command_find("report"));
 	assert_null(command_find(""));
 }
 
@@ -457,7 +464,7 @@ static void the_manual_is_filled_in(void **state)
 	assert_ptr_equal(strstr(text.data, ".TH X 8 \"1.2.3\"\n.TP\n\\fB\\-i\\fR, "), text.data);
 	assert_non_null(strstr(text.data, "\\fB\\-\\-raw\\-seq\\fR\n"));
 	assert_non_null(strstr(text.data, "\n.TP\n\\fBtimewait\\fR\n"));
-	assert_non_null(strstr(text.data, "\nFor\n.B timewait\nonly.\n"));
+	assert_non_null(strstr(text.data, "\nFor timewait and leaks only.\n"));
 	assert_non_null(strstr(text.data, "\nkinds\n.TP\n"));
 	assert_non_null(strstr(text.data, "\\fBfour\\-way\\fR\n"));
 	assert_non_null(strstr(text.data, "\\fBunread\\-data\\fR\n"));
@@ -473,7 +480,7 @@ static void completion_offers_choices(void **state)
 	assert_non_null(strstr(text.data, "\t-o | --output)\n\t\tCOMPREPLY=($(compgen -W "
 					  "'text table json' -- \"$current\"))\n"));
 	assert_non_null(strstr(text.data, " --ring-size "));
-	assert_non_null(strstr(text.data, "-W 'timewait --interface "));
+	assert_non_null(strstr(text.data, "-W 'timewait leaks --interface "));
 	assert_non_null(strstr(text.data, "\t*\" timewait \"*)\n\t\tCOMPREPLY=($(compgen -W "
 					  "'--pid "));
 	assert_null(strstr(text.data, "--completion"));

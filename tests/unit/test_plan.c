@@ -68,7 +68,9 @@ static void assert_row(const struct plan *plan, enum plan_fact fact, const char 
 
 static void newest_kernel_takes_the_best_of_all(void **state)
 {
-	struct plan plan = plan_of(linux_6_18, PACKETS_TC, false);
+	struct features features = recorded(linux_6_18);
+	const struct plan_request request = {.packets = PACKETS_TC, .origins = true};
+	struct plan plan = plan_make(&features, &request);
 
 	(void)state;
 	assert_string_equal(plan.refusal, "");
@@ -82,6 +84,7 @@ static void newest_kernel_takes_the_best_of_all(void **state)
 	assert_true(plan.tw_begin && plan.tw_restart && plan.tw_expire && plan.tw_kill);
 	assert_true(plan.abort);
 	assert_true(plan.snapshot && plan.tcx && plan.packets && !plan.xdp_ingress);
+	assert_true(plan.user_registers && plan.recv);
 	assert_true(plan.rows[FACT_STATES].needed);
 	assert_false(plan.rows[FACT_SEGMENTS_IN].needed);
 }

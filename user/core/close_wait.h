@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/stack.h"
+#include "core/trend.h"
 #include "origin.h"
 
 /* A descriptor of the socket. Strings are from outside; NULL: not known, or there is none. */
@@ -56,14 +57,6 @@ struct close_wait_report {
 	uint32_t last_read_bytes;
 };
 
-enum close_wait_trend {
-	TREND_UNKNOWN = 0, /* watched for too short a time */
-	TREND_STEADY,
-	TREND_GROWING,  /* they come one after the other and stay */
-	TREND_DRAINING, /* more leave than come */
-	TRENDS,
-};
-
 struct close_wait_peer {
 	uint8_t address[16];
 	uint64_t count;
@@ -74,19 +67,20 @@ struct close_wait_peer {
 /* Suspects of one program and one creating stack. */
 struct close_wait_group {
 	char comm[RECORD_COMM_LENGTH]; /* of who holds them; empty: nobody, or not known */
-	bool held;                     /* false: nobody holds them */
-	bool accepted;                 /* false: they wait for accept(); comm is who listens */
-	uint32_t pid;                  /* of the process that holds the most */
-	uint32_t processes;            /* that hold any */
-	uint8_t how;                   /* OWNER_CONNECT, OWNER_ACCEPT; 0: not known */
-	const struct stack *stack;     /* NULL: not known */
+	bool holders_known;
+	bool held;                 /* false: nobody holds them */
+	bool accepted;             /* false: they wait for accept(); comm is who listens */
+	uint32_t pid;              /* of the process that holds the most */
+	uint32_t processes;        /* that hold any */
+	uint8_t how;               /* OWNER_CONNECT, OWNER_ACCEPT; 0: not known */
+	const struct stack *stack; /* NULL: not known */
 	uint64_t count;
 	uint64_t eof_read;      /* of them: those that the program read to the end */
 	uint64_t unread_bytes;  /* of all of them */
 	uint64_t oldest;        /* age, ns */
 	bool oldest_at_least;   /* ... which is a lower bound */
 	int64_t growth_per_min; /* in thousandths */
-	enum close_wait_trend trend;
+	enum trend_direction trend;
 	struct close_wait_peer peers[CLOSE_WAIT_PEERS]; /* by address, the most first */
 	uint32_t peer_count;                            /* how many are in peers */
 	uint32_t all_peers;                             /* how many there are */
@@ -116,5 +110,53 @@ struct close_wait_view {
 	uint64_t stacks_lost;  /* the same of stacks */
 	bool final;
 };
+
+/* What is found out about a suspect by who knows processes. */
+struct close_wait_facts {
+	const struct close_wait_holder *holders;
+	uint32_t holder_count;
+	bool holders_known;
+	bool listened; /* there is a listener on its local port */
+	bool unwanted; /* a filter leaves it out */
+};
+
+struct close_wait_lookup {
+	void *context;
+	/* What the kernel's programs kept. False: nothing. */
+	bool (*origin)(void *context, const struct close_wait_found *found,
+		       struct close_wait_origin *origin);
+	/* The stack of a call of this process; NULL: not known. */
+	const struct stack *(*stack)(void *context, uint32_t pid, uint64_t key);
+	/* Of a suspect: what it points to is valid until the next look. */
+	void (*facts)(void *context, const struct close_wait_found *found,
+		      struct close_wait_facts *facts);
+};
+
+struct close_wait;
+
+/* Keeps at most `limit` sockets; what comes beyond is counted. NULL without memory. */
+struct close_wait *close_wait_new(uint64_t threshold, size_t limit, uint32_t home_netns,
+				  const struct close_wait_lookup *lookup);
+void close_wait_free(struct close_wait *close_wait);
+
+/* A look: all sockets that are in CLOSE_WAIT now, one by one. What is not among them has left. */
+void close_wait_begin(struct close_wait *close_wait, uint64_t now);
+void close_wait_add(struct close_wait *close_wait, const struct close_wait_found *found);
+void close_wait_end(struct close_wait *close_wait);
+
+/* After a look: the suspects, whose facts a view will ask for. */
+size_t close_wait_suspects(const struct close_wait *close_wait);
+const struct close_wait_found *close_wait_suspect(const struct close_wait *close_wait,
+						  size_t index);
+
+/* Sockets known now become suspects one after the other, unless they leave: when the next one does;
+ * UINT64_MAX: there are no others. */
+uint64_t close_wait_deadline(const struct close_wait *close_wait);
+
+/* What is to be shown after a look; NULL without memory. */
+const struct close_wait_view *close_wait_view(struct close_wait *close_wait, bool final);
+
+/* The losses that the view is to tell of. */
+void close_wait_note_losses(struct close_wait *close_wait, uint64_t origins, uint64_t stacks);
 
 #endif

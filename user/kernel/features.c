@@ -161,6 +161,30 @@ static bool probe_destroy(struct detection *detection)
 	return has_type(detection, TYPE_DESTROY);
 }
 
+static bool probe_recv(struct detection *detection)
+{
+	return has_type(detection, TYPE_RECV_LENGTH);
+}
+
+static bool probe_user_registers(struct detection *detection)
+{
+	const struct bpf_insn insns[] = {
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_current_task_btf),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_0, 0, 0),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_task_pt_regs),
+		INSN_RETURN(0),
+	};
+	int program = program_load(BPF_PROG_TYPE_TRACEPOINT, insns,
+				   sizeof(insns) / sizeof(insns[0]), NULL);
+
+	if (program == -EINVAL)
+		return missing(detection, "needs Linux 5.15");
+	if (program < 0)
+		return missing(detection, "refused: %s", strerror(-program));
+	close(program);
+	return true;
+}
+
 static bool probe_cookie(struct detection *detection)
 {
 	/* The tracepoint's first argument is the socket, the helper's only one too. */
@@ -396,6 +420,10 @@ static const struct {
 			     probe_destroy},
 	[FEATURE_ACCEPT_TRACEPOINT] = {"accept-tracepoint", "tracepoint syscalls:sys_exit_accept4",
 				       NEEDS(ROOT), probe_accept},
+	[FEATURE_RECV_TRACEPOINT] = {"recv-tracepoint", "raw tracepoint sock:sock_recv_length",
+				     NEEDS(BTF), probe_recv},
+	[FEATURE_USER_REGISTERS] = {"user-registers", "programs read a task's registers",
+				    NEEDS(ROOT), probe_user_registers},
 	[FEATURE_TIMER_EXPIRE] = {"timer-expire",
 				  "raw tracepoint timer:timer_expire_entry, tw_timer_handler known",
 				  NEEDS(ROOT) | NEEDS(BTF), probe_timer_expire},

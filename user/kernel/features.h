@@ -21,6 +21,8 @@ enum feature {
 	FEATURE_RETRANSMIT,        /* tcp:tcp_retransmit_skb */
 	FEATURE_DESTROY,           /* tcp:tcp_destroy_sock */
 	FEATURE_ACCEPT_TRACEPOINT, /* syscalls:sys_exit_accept4 */
+	FEATURE_RECV_TRACEPOINT,   /* sock:sock_recv_length, 6.3 */
+	FEATURE_USER_REGISTERS,    /* bpf_task_pt_regs(), 5.15 */
 	FEATURE_TIMER_EXPIRE, /* timer:timer_expire_entry and the address of tw_timer_handler */
 	FEATURE_FENTRY,       /* programs at the entry of functions */
 	FEATURE_TW_BEGIN,     /* ... of tcp_time_wait() */

@@ -16,6 +16,7 @@ static const struct {
 	[TYPE_RETRANSMIT] = {"btf_trace_tcp_retransmit_skb", BTF_KIND_TYPEDEF},
 	[TYPE_DESTROY] = {"btf_trace_tcp_destroy_sock", BTF_KIND_TYPEDEF},
 	[TYPE_TIMER_EXPIRE] = {"btf_trace_timer_expire_entry", BTF_KIND_TYPEDEF},
+	[TYPE_RECV_LENGTH] = {"btf_trace_sock_recv_length", BTF_KIND_TYPEDEF},
 	[TYPE_TCP_TIME_WAIT] = {"tcp_time_wait", BTF_KIND_FUNC, 3},
 	[TYPE_TWSK_SCHEDULE] = {"__inet_twsk_schedule", BTF_KIND_FUNC, 3},
 	[TYPE_TWSK_KILL] = {"inet_twsk_kill", BTF_KIND_FUNC, 1},

@@ -137,6 +137,17 @@ static void plan_mini_sockets(struct planner *planner)
 	otherwise(planner, FACT_MINI_SOCKET_REMOVAL, "the next socket, sock_diag");
 }
 
+/* Where sockets came from. */
+static void plan_origins(struct planner *planner)
+{
+	struct plan *plan = &planner->plan;
+
+	plan->user_registers = try(planner, FACT_STACK, FEATURE_USER_REGISTERS,
+				   "registers, stack and frame pointers");
+	otherwise(planner, FACT_STACK, "frame pointers");
+	plan->recv = try(planner, FACT_READER, FEATURE_RECV_TRACEPOINT, "sock:sock_recv_length");
+}
+
 static bool plan_tc(struct planner *planner, enum plan_fact fact, const char *tcx,
 		    const char *clsact)
 {
@@ -227,6 +238,13 @@ static void plan_refuse_packets(struct planner *planner, const struct plan_reque
 			 "segments will not be seen, states only: %s", why);
 }
 
+static void keep(struct plan *plan, const bool kept[PLAN_FACTS])
+{
+	for (int fact = 0; fact < PLAN_FACTS; fact++)
+		if (!kept[fact])
+			plan->rows[fact] = (struct plan_row){0};
+}
+
 /* What only counts asks for little, and gets it in its own way. */
 static void plan_counting(struct plan *plan)
 {
@@ -237,13 +255,27 @@ static void plan_counting(struct plan *plan)
 		[FACT_MINI_SOCKET_END] = true,
 	};
 
-	for (int fact = 0; fact < PLAN_FACTS; fact++)
-		if (!kept[fact])
-			plan->rows[fact] = (struct plan_row){0};
+	keep(plan, kept);
 	plan->rows[FACT_OWNER_OLDER].mechanism = plan->snapshot ? "sock_diag" : "/proc/net/tcp";
 	plan->rows[FACT_MINI_SOCKET_START].mechanism = "sock:inet_sock_set_state";
 	plan->rows[FACT_MINI_SOCKET_REMOVAL].mechanism =
 		"skb:kfree_skb, the next socket, the kernel's table";
+}
+
+/* The same for what explains CLOSE_WAIT and does nothing else. */
+static void plan_only_origins(struct plan *plan)
+{
+	static const bool kept[PLAN_FACTS] = {
+		[FACT_STATES] = true,       [FACT_IDENTITY] = true,    [FACT_OWNER_CONNECT] = true,
+		[FACT_OWNER_ACCEPT] = true, [FACT_OWNER_OLDER] = true, [FACT_CLEANUP] = true,
+		[FACT_MEMORY] = true,       [FACT_STACK] = true,       [FACT_READER] = true,
+	};
+
+	keep(plan, kept);
+	if (!plan->cookie)
+		plan->rows[FACT_IDENTITY].mechanism = "addresses and ports";
+	if (!plan->accept)
+		plan->rows[FACT_OWNER_ACCEPT].mechanism = NULL;
 }
 
 struct plan plan_make(const struct features *features, const struct plan_request *request)
@@ -255,10 +287,14 @@ struct plan plan_make(const struct features *features, const struct plan_request
 	plan_packets(&planner, request);
 	plan_resets(&planner);
 	plan_mini_sockets(&planner);
+	if (request->origins)
+		plan_origins(&planner);
 	if (!plan_refuse(&planner))
 		plan_refuse_packets(&planner, request);
 	if (request->counting)
 		plan_counting(&planner.plan);
+	if (request->only_origins)
+		plan_only_origins(&planner.plan);
 	return planner.plan;
 }
 
@@ -279,6 +315,8 @@ const char *plan_fact_name(enum plan_fact fact)
 		[FACT_MINI_SOCKET_RESTART] = "restart of TIME_WAIT",
 		[FACT_MINI_SOCKET_REMOVAL] = "early end of TIME_WAIT",
 		[FACT_MINI_SOCKET_END] = "end of TIME_WAIT, of orphans",
+		[FACT_STACK] = "stack of connect, accept",
+		[FACT_READER] = "who reads after the FIN",
 		[FACT_SEGMENTS_IN] = "segments received",
 		[FACT_SEGMENTS_OUT] = "segments sent",
 	};

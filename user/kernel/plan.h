@@ -21,6 +21,8 @@ struct plan_request {
 	enum packet_source packets;
 	bool packets_asked; /* the user named it: then it is no default that may be skipped */
 	bool counting;      /* TIME_WAIT is counted, nothing else: population_probe.h */
+	bool origins;       /* origins of sockets are kept: close_wait_probe.h */
+	bool only_origins;  /* ... and nothing else */
 };
 
 enum plan_fact {
@@ -39,6 +41,8 @@ enum plan_fact {
 	FACT_MINI_SOCKET_RESTART, /* its timer is set anew */
 	FACT_MINI_SOCKET_END,     /* its time is up */
 	FACT_MINI_SOCKET_REMOVAL, /* something ended it before */
+	FACT_STACK,               /* of connect() and accept() */
+	FACT_READER,              /* who reads after the peer's FIN */
 	FACT_SEGMENTS_IN,
 	FACT_SEGMENTS_OUT,
 	PLAN_FACTS,
@@ -56,6 +60,7 @@ struct plan {
 	bool cookie, send_reset, reset_reason, receive_reset, retransmit, destroy, accept,
 		timer_expire;
 	bool tw_begin, tw_restart, tw_expire, tw_kill, abort; /* by fentry */
+	bool user_registers, recv;
 	bool map_grows;
 	bool snapshot; /* by sock_diag, else from /proc/net/tcp: then without cookies */
 	bool tcx;      /* else clsact */

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "host/clock.h"
 #include "kernel/namespaces.h"
 
 /* include/net/tcp_states.h */
@@ -31,9 +32,19 @@ enum {
 /* idiag_timer and its counterpart in /proc/net/tcp: the time of a mini-socket. */
 #define TIMER_TIME_WAIT 3
 
+/* A socket as the kernel lists it. */
+struct listed {
+	struct state_record record;
+	int64_t left;      /* of a mini-socket's time, ms; of others: -1 */
+	uint32_t queued;   /* not read by the program */
+	uint64_t at_least; /* ns since the last segment that brought an acknowledgement or data */
+};
+
 struct snapshot {
 	const struct snapshot_request *request;
+	/* One of them. */
 	snapshot_each each;
+	snapshot_each_close_wait each_close_wait;
 	void *context;
 	struct snapshot_result *result;
 	uint32_t netns; /* being read */
@@ -89,33 +100,75 @@ static int pass(struct snapshot *snapshot, struct record *record, uint16_t kind,
 	return snapshot->stopped;
 }
 
-/* What is left of a mini-socket's time, in ms; of others: -1. */
-static int snapshot_pass(struct snapshot *snapshot, struct state_record *record, int64_t left)
+static int pass_close_wait(struct snapshot *snapshot, const struct listed *listed)
 {
+	const struct state_record *record = &listed->record;
+	const struct close_wait_found found = {
+		.flow = record->header.flow,
+		.netns = snapshot->netns,
+		.socket = record->socket,
+		.cgroup = record->cgroup,
+		.at_least = listed->at_least,
+		.inode = record->inode,
+		.uid = record->uid,
+		.queued = listed->queued,
+	};
+	int result = snapshot->each_close_wait(snapshot->context, &found);
+
+	snapshot->stopped = result < 0 ? result : 0;
+	return snapshot->stopped;
+}
+
+static int pass_records(struct snapshot *snapshot, struct listed *listed)
+{
+	struct state_record *record = &listed->record;
 	struct time_wait_record found = {
 		.header.flow = record->header.flow,
 		.socket = record->socket,
-		.timeout_ms = (uint32_t)left,
+		.timeout_ms = (uint32_t)listed->left,
 		.event = TIME_WAIT_FOUND,
 		.substate = record->to,
 	};
 	int stopped = 0;
 
-	snapshot->result->sockets++;
 	if (record->to == LISTEN ||
 	    (snapshot->request->contents & SNAPSHOT_SOCKETS && record->to != TIME_WAIT)) {
 		record->from = record->to;
 		fill_context(record);
 		stopped = pass(snapshot, &record->header, RECORD_STATE, sizeof(*record));
 	}
-	if (!stopped && left >= 0 && snapshot->request->contents & SNAPSHOT_MINI_SOCKETS)
+	if (!stopped && listed->left >= 0 && snapshot->request->contents & SNAPSHOT_MINI_SOCKETS)
 		stopped = pass(snapshot, &found.header, RECORD_TIME_WAIT, sizeof(found));
 	return stopped;
 }
 
-/* Kernels differ in how much of tcp_info they know: what is missing stays 0. */
-static void fill_counters(struct state_record *record, const struct nlattr *attribute)
+static int pass_listed(struct snapshot *snapshot, struct listed *listed)
 {
+	snapshot->result->sockets++;
+	return snapshot->each_close_wait ? pass_close_wait(snapshot, listed)
+					 : pass_records(snapshot, listed);
+}
+
+static uint32_t states_wanted(const struct snapshot *snapshot)
+{
+	return snapshot->each_close_wait ? 1u << CLOSE_WAIT
+					 : states_of(snapshot->request->contents);
+}
+
+/* The FIN is such a segment; whichever of the two is later was not before it. Both are counted in
+ * ticks and ms that have begun. */
+static uint64_t since_last_segment(const struct tcp_info *info)
+{
+	uint64_t ack = info->tcpi_last_ack_recv, data = info->tcpi_last_data_recv;
+	uint64_t ns = (ack < data ? ack : data) * 1000000, tick = 1000000000 / clock_hz() + 1000000;
+
+	return ns > tick ? ns - tick : 0;
+}
+
+/* Kernels differ in how much of tcp_info they know: what is missing stays 0. */
+static void fill_counters(struct listed *listed, const struct nlattr *attribute)
+{
+	struct state_record *record = &listed->record;
 	struct tcp_info info = {};
 	size_t length = mnl_attr_get_payload_len(attribute);
 
@@ -128,15 +181,17 @@ static void fill_counters(struct state_record *record, const struct nlattr *attr
 	record->retransmits = info.tcpi_retransmits;
 	record->snd_wscale = info.tcpi_snd_wscale;
 	record->rcv_wscale = info.tcpi_rcv_wscale;
+	listed->at_least = since_last_segment(&info);
 }
 
 static int fill_attribute(const struct nlattr *attribute, void *context)
 {
-	struct state_record *record = context;
+	struct listed *listed = context;
+	struct state_record *record = &listed->record;
 
 	switch (mnl_attr_get_type(attribute)) {
 	case INET_DIAG_INFO:
-		fill_counters(record, attribute);
+		fill_counters(listed, attribute);
 		break;
 	case INET_DIAG_SHUTDOWN:
 		record->shutdown = mnl_attr_get_u8(attribute);
@@ -151,16 +206,17 @@ static int fill_attribute(const struct nlattr *attribute, void *context)
 static int take_message(const struct nlmsghdr *header, void *context)
 {
 	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
-	struct state_record record = {};
-	struct flow *flow = &record.header.flow;
-	int64_t left = -1;
+	struct listed listed = {.left = -1};
+	struct state_record *record = &listed.record;
+	struct flow *flow = &record->header.flow;
 
 	if (mnl_nlmsg_get_payload_len(header) < sizeof(*message))
 		return MNL_CB_OK;
-	record.socket = (__u64)message->id.idiag_cookie[1] << 32 | message->id.idiag_cookie[0];
-	record.inode = message->idiag_inode;
-	record.uid = message->idiag_uid;
-	record.to = message->idiag_state;
+	record->socket = (__u64)message->id.idiag_cookie[1] << 32 | message->id.idiag_cookie[0];
+	record->inode = message->idiag_inode;
+	record->uid = message->idiag_uid;
+	record->to = message->idiag_state;
+	listed.queued = message->idiag_rqueue;
 	if (message->idiag_family == AF_INET6) {
 		memcpy(flow->local, message->id.idiag_src, 16);
 		memcpy(flow->remote, message->id.idiag_dst, 16);
@@ -170,10 +226,10 @@ static int take_message(const struct nlmsghdr *header, void *context)
 	}
 	flow->local_port = ntohs(message->id.idiag_sport);
 	flow->remote_port = ntohs(message->id.idiag_dport);
-	mnl_attr_parse(header, sizeof(*message), fill_attribute, &record);
+	mnl_attr_parse(header, sizeof(*message), fill_attribute, &listed);
 	if (message->idiag_timer == TIMER_TIME_WAIT)
-		left = message->idiag_expires;
-	return snapshot_pass(context, &record, left) < 0 ? MNL_CB_ERROR : MNL_CB_OK;
+		listed.left = message->idiag_expires;
+	return pass_listed(context, &listed) < 0 ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
 static int take_result(int error)
@@ -306,17 +362,18 @@ static bool parse_address(__u8 address[16], const char *text, size_t digits)
 }
 
 /* "  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 12345 ..." */
-static bool parse_line(const char *line, struct state_record *record, int64_t *left)
+static bool parse_line(const char *line, struct listed *listed)
 {
+	struct state_record *record = &listed->record;
 	struct flow *flow = &record->header.flow;
 	unsigned int local_port, remote_port, state, timer, ticks;
 	char local[33], remote[33];
 
-	if (sscanf(line, " %*u: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*x:%*x %x:%x %*x %u %*u %u",
-		   local, &local_port, remote, &remote_port, &state, &timer, &ticks, &record->uid,
-		   &record->inode) != 9)
+	if (sscanf(line, " %*u: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*x:%x %x:%x %*x %u %*u %u", local,
+		   &local_port, remote, &remote_port, &state, &listed->queued, &timer, &ticks,
+		   &record->uid, &record->inode) != 10)
 		return false;
-	*left = timer == TIMER_TIME_WAIT ? (int64_t)ticks * 1000 / sysconf(_SC_CLK_TCK) : -1;
+	listed->left = timer == TIMER_TIME_WAIT ? (int64_t)ticks * 1000 / sysconf(_SC_CLK_TCK) : -1;
 	flow->local_port = (__u16)local_port;
 	flow->remote_port = (__u16)remote_port;
 	record->to = (__u8)state;
@@ -329,12 +386,10 @@ static int read_table(FILE *file, struct snapshot *snapshot)
 	char line[512];
 
 	while (!snapshot->stopped && fgets(line, sizeof(line), file)) {
-		struct state_record record = {};
-		int64_t left;
+		struct listed listed = {};
 
-		if (parse_line(line, &record, &left) &&
-		    1u << record.to & states_of(snapshot->request->contents))
-			snapshot_pass(snapshot, &record, left);
+		if (parse_line(line, &listed) && 1u << listed.record.to & states_wanted(snapshot))
+			pass_listed(snapshot, &listed);
 	}
 	return snapshot->stopped;
 }
@@ -373,9 +428,8 @@ static int snapshot_namespace(struct snapshot *snapshot, int namespace)
 		snapshot->stopped = error;
 	if (!diag)
 		return read_tables(files, snapshot);
-	return descriptor < 0
-		       ? descriptor
-		       : diag_dump(descriptor, states_of(snapshot->request->contents), snapshot);
+	return descriptor < 0 ? descriptor
+			      : diag_dump(descriptor, states_wanted(snapshot), snapshot);
 }
 
 static int visit(void *context, uint32_t netns, int descriptor)
@@ -396,12 +450,26 @@ static int visit(void *context, uint32_t netns, int descriptor)
 	return snapshot->stopped;
 }
 
+static int take_all(struct snapshot *snapshot)
+{
+	*snapshot->result = (struct snapshot_result){};
+	return namespaces_walk(visit, snapshot);
+}
+
 int snapshot_take(const struct snapshot_request *request, snapshot_each each, void *context,
 		  struct snapshot_result *result)
 {
 	struct snapshot snapshot = {
 		.request = request, .each = each, .context = context, .result = result};
 
-	*result = (struct snapshot_result){};
-	return namespaces_walk(visit, &snapshot);
+	return take_all(&snapshot);
+}
+
+int snapshot_close_wait(const struct snapshot_request *request, snapshot_each_close_wait each,
+			void *context, struct snapshot_result *result)
+{
+	struct snapshot snapshot = {
+		.request = request, .each_close_wait = each, .context = context, .result = result};
+
+	return take_all(&snapshot);
 }

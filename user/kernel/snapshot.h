@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "origin.h"
 #include "record.h"
 
 enum snapshot_content {
@@ -45,6 +46,14 @@ typedef int (*snapshot_each)(void *context, const struct record *record);
  * negative result of each(), or a negative errno when there is no way to go on. */
 int snapshot_take(const struct snapshot_request *request, snapshot_each each, void *context,
 		  struct snapshot_result *result);
+
+/* Sockets in CLOSE_WAIT. A negative result ends the listing. */
+typedef int (*snapshot_each_close_wait)(void *context, const struct close_wait_found *found);
+
+/* The same of all sockets in CLOSE_WAIT alone; `contents` means nothing. Of /proc/net/tcp come
+ * neither cookie nor cgroup, and at_least is 0. */
+int snapshot_close_wait(const struct snapshot_request *request, snapshot_each_close_wait each,
+			void *context, struct snapshot_result *result);
 
 /* Whether sock_diag answers for TCP: 0 or a negative errno. */
 int snapshot_probe(void);

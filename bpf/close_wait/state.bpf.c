@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * sock:inet_sock_set_state: who connects, and when the peer's FIN comes. What the kernel skips of
+ * this program (it runs on this CPU already) is no wrong story: such a socket is taken for one
+ * older than the tracer.
+ */
+#include "stack.bpf.h"
+
+static __always_inline void connects(void *context, struct sock *sk)
+{
+	struct close_wait_origin *origin;
+
+	if (!place_passes(sk))
+		return;
+	origin = origin_of(origin_key(sk));
+	if (!origin)
+		return;
+	origin->since = 0;
+	origin->how = OWNER_CONNECT;
+	call_take(&origin->created, context, TAKER_CONNECT);
+}
+
+/* Its addresses are complete now. One of a listener gets its cookie, which accept() will ask for.
+ */
+static __always_inline void is_established(struct sock *sk, int from)
+{
+	__u64 key = origin_key(sk);
+	struct flow flow;
+
+	if (from != STATE_SYN_SENT)
+		return;
+	kernel_flow(&flow, sk, NULL);
+	if (!socket_flow_passes(&flow))
+		bpf_map_delete_elem(&origins, &key);
+}
+
+static __always_inline void fill_place(struct close_wait_place *place, const struct sock *sk,
+				       const struct tcp_sock *tcp)
+{
+	kernel_flow(&place->flow, sk, tcp);
+	place->netns = kernel_netns(sk);
+}
+
+static __always_inline void peer_closed(struct sock *sk)
+{
+	__u64 key = origin_key(sk);
+	struct close_wait_origin *origin;
+	struct close_wait_place place;
+
+	fill_place(&place, sk, NULL);
+	if (!socket_flow_passes(&place.flow) || !place_passes(sk))
+		return;
+	origin = origin_of(key);
+	if (!origin)
+		return;
+	origin->since = bpf_ktime_get_boot_ns();
+	if (settings.find_by_place && bpf_map_update_elem(&places, &place, &key, BPF_ANY))
+		__sync_fetch_and_add(&origins_lost, 1);
+}
+
+static __always_inline void leaves(struct sock *sk)
+{
+	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	struct close_wait_place place;
+
+	if (!settings.find_by_place || !tcp)
+		return;
+	fill_place(&place, sk, tcp);
+	bpf_map_delete_elem(&places, &place);
+}
+
+static __always_inline void handle_state(void *context, struct sock *sk, int from, int to)
+{
+	if (sk->sk_protocol != IPPROTO_TCP || from == to)
+		return;
+	if (from == STATE_CLOSE_WAIT)
+		leaves(sk);
+	switch (to) {
+	case STATE_SYN_SENT:
+		connects(context, sk);
+		return;
+	case STATE_ESTABLISHED:
+		is_established(sk, from);
+		return;
+	case STATE_CLOSE_WAIT:
+		peer_closed(sk);
+		return;
+	case STATE_CLOSE:
+		if (!settings.has_destroy) {
+			__u64 key = origin_key_probed(sk);
+
+			bpf_map_delete_elem(&origins, &key);
+		}
+	}
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(close_wait_state, struct sock *sk, int from, int to)
+{
+	handle_state(ctx, sk, from, to);
+	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(close_wait_destroyed, struct sock *sk)
+{
+	__u64 key = origin_key_probed(sk);
+
+	bpf_map_delete_elem(&origins, &key);
+	return 0;
+}
