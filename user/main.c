@@ -7,6 +7,7 @@
 #include "host/log.h"
 #include "kernel/features.h"
 #include "kernel/plan.h"
+#include "leaks.h"
 #include "options.h"
 #include "session.h"
 #include "timewait.h"
@@ -94,6 +95,8 @@ static enum exit_status run(const struct options *options)
 		return explain(options, &features);
 	if (options->command == COMMAND_TIMEWAIT)
 		return timewait_run(options, &features);
+	if (options->command == COMMAND_LEAKS)
+		return leaks_run(options, &features);
 	return session_run(options, &features);
 }
 

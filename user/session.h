@@ -14,6 +14,7 @@ enum exit_status {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_NOT_ATTACHED = 3,
+	EXIT_SUSPECTS = 4, /* leaks --once found some */
 };
 
 /* Traces until it is told to stop; prints its own messages. */

@@ -37,4 +37,8 @@ struct stack {
 	enum stack_end end;
 };
 
+/* The first frame that is not the C library's wrapper of the system call; count if there is none.
+ */
+uint32_t stack_first_own(const struct stack *stack);
+
 #endif

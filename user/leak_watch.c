@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "leak_watch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "filter.h"
+#include "host/clock.h"
+#include "host/log.h"
+#include "kernel/close_wait_probe.h"
+#include "kernel/plan.h"
+#include "kernel/snapshot.h"
+#include "owner/holdings.h"
+#include "owner/symbolizer.h"
+#include "request.h"
+
+#define MS 1000000ull
+#define S (1000 * MS)
+#define THRESHOLD (30 * S)
+#define SOCKETS_KEPT (1 << 18)
+#define STACKS_KEPT 8192
+/* Looks and scans of /proc take no more than a twentieth of the time. */
+#define REST 20
+#define LOOK_PAUSE (100 * MS)
+/* What the symbolizer is given before a view, and before the last one. */
+#define SYMBOLS_PATIENCE (200 * MS)
+#define SYMBOLS_LAST_PATIENCE (10 * S)
+
+struct listener {
+	uint32_t netns;
+	uint16_t port;
+	uint64_t inode;
+	uint8_t address[16];
+};
+
+struct leak_watch {
+	const struct options *options;
+	struct plan plan;
+	struct settings settings;
+	uint64_t threshold;
+	struct cgroups *cgroups;
+	struct close_wait_probe *probe; /* NULL: nothing is attached */
+	struct close_wait *close_wait;
+	struct close_wait_lookup lookup;
+	struct holdings *holdings;
+	struct symbolizer *symbolizer;
+	struct listener *listeners;
+	size_t listener_count;
+	size_t listener_capacity;
+	uint64_t *scanned; /* inodes that the last scan of /proc was for, sorted */
+	size_t scanned_count;
+	uint64_t next_scan;
+	struct close_wait_holder *holders; /* of the view */
+	size_t holder_count;
+	size_t holder_capacity;
+	uint64_t looked;    /* when */
+	uint64_t look_cost; /* ns */
+	bool waiting;       /* something is not shown yet: for the next scan */
+	bool changed;       /* the symbolizer has answered since the last view */
+	struct log_once unread_warning;
+	uint64_t lost;
+};
+
+static bool find_origin(void *context, const struct close_wait_found *found,
+			struct close_wait_origin *origin)
+{
+	const struct leak_watch *watch = context;
+
+	return watch->probe && close_wait_probe_origin(watch->probe, found, origin);
+}
+
+static bool is_alive(uint32_t pid)
+{
+	return kill((pid_t)pid, 0) == 0 || errno != ESRCH;
+}
+
+/* Asks for the names in a stack. A process that ended may have been one of several with the same
+ * code in the same place: forked workers. */
+static const struct stack *ask(struct leak_watch *watch, uint32_t pid, uint64_t key)
+{
+	struct close_wait_stack found;
+	struct raw_stack raw;
+
+	if (!watch->probe || !close_wait_probe_stack(watch->probe, key, &found))
+		return NULL;
+	raw = (struct raw_stack){
+		.key = key,
+		.pid = pid,
+		.ip = found.ip,
+		.sp = found.sp,
+		.fp = found.fp,
+		.lr = found.lr,
+		.chain = found.chain,
+		.chain_count = found.frames,
+		.chain_limit = CLOSE_WAIT_FRAMES,
+		.copy = found.copy,
+		.copied = found.copied,
+	};
+	if (!is_alive(pid) && is_alive(found.pid))
+		raw.pid = found.pid;
+	return symbolizer_ask(watch->symbolizer, &raw);
+}
+
+static const struct stack *find_stack(void *context, uint32_t pid, uint64_t key)
+{
+	struct leak_watch *watch = context;
+	const struct stack *stack = symbolizer_find(watch->symbolizer, pid, key);
+
+	return stack ? stack : ask(watch, pid, key);
+}
+
+static bool is_everywhere(const uint8_t address[16])
+{
+	static const uint8_t ipv4[12] = {[10] = 0xff, [11] = 0xff};
+
+	for (int i = 12; i < 16; i++)
+		if (address[i])
+			return false;
+	for (int i = 0; i < 10; i++)
+		if (address[i])
+			return false;
+	return !memcmp(address + 10, ipv4 + 10, 2) || (!address[10] && !address[11]);
+}
+
+static int compare_listeners(const void *a, const void *b)
+{
+	const struct listener *left = a, *right = b;
+
+	if (left->netns != right->netns)
+		return left->netns < right->netns ? -1 : 1;
+	return (int)left->port - (int)right->port;
+}
+
+/* Of several the one that is bound to the address, or to all. */
+static const struct listener *find_listener(const struct leak_watch *watch,
+					    const struct close_wait_found *found)
+{
+	const struct listener key = {.netns = found->netns, .port = found->flow.local_port};
+	const struct listener *end = watch->listeners + watch->listener_count, *listener;
+
+	if (!watch->listener_count)
+		return NULL;
+	listener = bsearch(&key, watch->listeners, watch->listener_count, sizeof(key),
+			   compare_listeners);
+	while (listener && listener > watch->listeners && !compare_listeners(listener - 1, &key))
+		listener--;
+	for (; listener && listener < end && !compare_listeners(listener, &key); listener++)
+		if (is_everywhere(listener->address) ||
+		    !memcmp(listener->address, found->flow.local, sizeof(listener->address)))
+			return listener;
+	return NULL;
+}
+
+/* Before accept() it has no file: its listener's is the one to look for. 0: none is known. */
+static uint64_t inode_of(const struct leak_watch *watch, const struct close_wait_found *found)
+{
+	const struct listener *listener = found->inode ? NULL : find_listener(watch, found);
+
+	if (found->inode)
+		return found->inode;
+	return listener ? listener->inode : 0;
+}
+
+static int compare_inodes(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+static bool was_scanned(const struct leak_watch *watch, uint64_t inode)
+{
+	return !inode ||
+	       (watch->scanned_count && bsearch(&inode, watch->scanned, watch->scanned_count,
+						sizeof(*watch->scanned), compare_inodes));
+}
+
+static struct close_wait_holder holder_of(const struct holding *holding)
+{
+	const struct holding_process *process = holding->process;
+	struct close_wait_holder holder = {
+		.pid = process->pid,
+		.fd = holding->descriptor,
+		.cgroup = process->cgroup,
+		.container = process->container,
+		.engine = process->engine,
+		.unit = process->unit,
+		.pod = process->pod,
+		.foreign = process->foreign,
+		.stopped = process->stopped,
+	};
+
+	memcpy(holder.comm, process->comm, sizeof(holder.comm));
+	return holder;
+}
+
+static bool process_passes(const struct filter *filter, const struct close_wait_facts *facts)
+{
+	if (!filter->pid && !filter->comm[0])
+		return true;
+	for (uint32_t i = 0; i < facts->holder_count; i++) {
+		const struct close_wait_holder *holder = &facts->holders[i];
+
+		if ((!filter->pid || holder->pid == filter->pid) &&
+		    (!filter->comm[0] ||
+		     !strncmp(holder->comm, filter->comm, sizeof(filter->comm))))
+			return true;
+	}
+	return false;
+}
+
+static void find_facts(void *context, const struct close_wait_found *found,
+		       struct close_wait_facts *facts)
+{
+	struct leak_watch *watch = context;
+	uint64_t inode = inode_of(watch, found);
+	const struct holding *holdings;
+	size_t count;
+
+	facts->listened = find_listener(watch, found);
+	if (!was_scanned(watch, inode)) {
+		watch->waiting = true;
+		facts->unwanted = true;
+		return;
+	}
+	holdings = holdings_of(watch->holdings, inode, &count);
+	facts->holders_known = inode;
+	facts->holders = watch->holders + watch->holder_count;
+	for (size_t i = 0; i < count && watch->holder_count < watch->holder_capacity; i++) {
+		watch->holders[watch->holder_count++] = holder_of(&holdings[i]);
+		facts->holder_count++;
+	}
+	facts->unwanted = !process_passes(&watch->settings.filter, facts);
+}
+
+/* Plans for what a look needs; live timelines have a plan of their own for the rest. */
+static enum exit_status prepare(struct leak_watch *watch, const struct features *features)
+{
+	const struct plan_request request = {
+		.packets = PACKETS_NONE, .origins = true, .only_origins = true};
+
+	watch->plan = plan_make(features, &request);
+	if (request_settings(watch->options, features, &watch->plan, watch->cgroups,
+			     &watch->settings))
+		return EXIT_USAGE;
+	watch->threshold = watch->options->threshold ? watch->options->threshold : THRESHOLD;
+	watch->lookup = (struct close_wait_lookup){
+		.context = watch,
+		.origin = find_origin,
+		.stack = find_stack,
+		.facts = find_facts,
+	};
+	watch->close_wait = close_wait_new(watch->threshold, SOCKETS_KEPT,
+					   watch->settings.home_netns, &watch->lookup);
+	watch->holdings = holdings_new();
+	watch->symbolizer = symbolizer_new();
+	if (watch->close_wait && watch->holdings && watch->symbolizer)
+		return EXIT_DONE;
+	log_error("cannot start: %s", strerror(ENOMEM));
+	return EXIT_FAILED;
+}
+
+enum exit_status leak_watch_open(struct leak_watch **result, const struct options *options,
+				 const struct features *features, struct cgroups *cgroups)
+{
+	struct leak_watch *watch = calloc(1, sizeof(*watch));
+	enum exit_status status;
+
+	if (!watch) {
+		log_error("cannot start: %s", strerror(ENOMEM));
+		return EXIT_FAILED;
+	}
+	watch->options = options;
+	watch->cgroups = cgroups;
+	status = prepare(watch, features);
+	if (status != EXIT_DONE) {
+		leak_watch_close(watch);
+		watch = NULL;
+	}
+	*result = watch;
+	return status;
+}
+
+void leak_watch_close(struct leak_watch *watch)
+{
+	if (!watch)
+		return;
+	close_wait_free(watch->close_wait);
+	close_wait_probe_close(watch->probe);
+	symbolizer_free(watch->symbolizer);
+	holdings_free(watch->holdings);
+	free(watch->listeners);
+	free(watch->scanned);
+	free(watch->holders);
+	free(watch);
+}
+
+enum exit_status leak_watch_attach(struct leak_watch *watch)
+{
+	struct buffer why;
+	int error;
+
+	if (watch->plan.refusal[0]) {
+		log_error("%s", watch->plan.refusal);
+		return EXIT_NOT_ATTACHED;
+	}
+	buffer_init(&why);
+	log_libbpf_forget();
+	error = close_wait_probe_open(&watch->probe, &watch->plan, &watch->settings, &why);
+	if (!error)
+		error = close_wait_probe_attach(watch->probe, &why);
+	if (error)
+		log_error("cannot watch CLOSE_WAIT: %.*s (%s); try -v for the kernel's own words",
+			  (int)why.length, why.data ? why.data : "", log_libbpf_cause());
+	buffer_done(&why);
+	return error ? EXIT_NOT_ATTACHED : EXIT_DONE;
+}
+
+/* What does not need to know its holders. */
+static bool socket_passes(const struct leak_watch *watch, const struct close_wait_found *found)
+{
+	const struct filter *filter = &watch->settings.filter;
+
+	return filter_socket_flow(filter, &found->flow) &&
+	       (!filter->cgroup || cgroups_within(watch->cgroups, found->cgroup, filter->cgroup));
+}
+
+static int take_found(void *context, const struct close_wait_found *found)
+{
+	const struct leak_watch *watch = context;
+
+	if (socket_passes(watch, found))
+		close_wait_add(watch->close_wait, found);
+	return 0;
+}
+
+static int take_listener(void *context, const struct record *header)
+{
+	const struct state_record *record = (const struct state_record *)header;
+	struct leak_watch *watch = context;
+	struct listener *listener;
+
+	if (watch->listener_count == watch->listener_capacity) {
+		size_t capacity = watch->listener_capacity ? watch->listener_capacity * 2 : 64;
+		struct listener *listeners =
+			realloc(watch->listeners, capacity * sizeof(*listeners));
+
+		if (!listeners)
+			return -ENOMEM;
+		watch->listeners = listeners;
+		watch->listener_capacity = capacity;
+	}
+	listener = &watch->listeners[watch->listener_count++];
+	listener->netns = header->netns;
+	listener->port = header->flow.local_port;
+	listener->inode = record->inode;
+	memcpy(listener->address, header->flow.local, sizeof(listener->address));
+	return 0;
+}
+
+static int list_listeners(struct leak_watch *watch, struct snapshot_request *request)
+{
+	struct snapshot_result result;
+	int error;
+
+	request->contents = SNAPSHOT_LISTENERS;
+	watch->listener_count = 0;
+	error = snapshot_take(request, take_listener, watch, &result);
+	if (watch->listener_count)
+		qsort(watch->listeners, watch->listener_count, sizeof(*watch->listeners),
+		      compare_listeners);
+	return error;
+}
+
+/* Who holds the suspects. */
+static int scan(struct leak_watch *watch)
+{
+	size_t count = close_wait_suspects(watch->close_wait);
+	uint64_t *inodes = realloc(watch->scanned, (count + 1) * sizeof(*inodes));
+	int error;
+
+	if (!inodes)
+		return -ENOMEM;
+	watch->scanned = inodes;
+	watch->scanned_count = count;
+	for (size_t i = 0; i < count; i++)
+		inodes[i] = inode_of(watch, close_wait_suspect(watch->close_wait, i));
+	qsort(inodes, count, sizeof(*inodes), compare_inodes);
+	error = holdings_scan(watch->holdings, inodes, count);
+	watch->next_scan = clock_boot() + holdings_cost(watch->holdings) * REST;
+	return error;
+}
+
+static int find_holders(struct leak_watch *watch, struct snapshot_request *request)
+{
+	int error;
+
+	if (!close_wait_suspects(watch->close_wait) || clock_boot() < watch->next_scan)
+		return 0;
+	error = list_listeners(watch, request);
+	return error ? error : scan(watch);
+}
+
+static void note_losses(struct leak_watch *watch)
+{
+	struct close_wait_losses losses;
+
+	if (!watch->probe)
+		return;
+	losses = close_wait_probe_losses(watch->probe);
+	close_wait_note_losses(watch->close_wait, losses.origins, losses.stacks);
+	watch->lost = losses.origins + losses.stacks;
+}
+
+int leak_watch_look(struct leak_watch *watch)
+{
+	struct snapshot_request request = {
+		.time = clock_boot(),
+		.netns = watch->settings.filter.netns,
+		.sock_diag = watch->plan.snapshot,
+	};
+	struct snapshot_result result;
+	int error;
+
+	close_wait_begin(watch->close_wait, request.time);
+	error = snapshot_close_wait(&request, take_found, watch, &result);
+	if (error)
+		return error;
+	if (result.unread)
+		log_warning_once(&watch->unread_warning,
+				 "cannot list the sockets of %u network namespaces: %s; those are "
+				 "missing",
+				 result.unread, strerror(-result.error));
+	close_wait_end(watch->close_wait);
+	error = find_holders(watch, &request);
+	note_losses(watch);
+	if (!error && watch->probe)
+		error = close_wait_probe_sweep(watch->probe);
+	symbolizer_sweep(watch->symbolizer, STACKS_KEPT);
+	watch->looked = request.time;
+	watch->look_cost = clock_boot() - request.time;
+	return error;
+}
+
+static bool make_room_for_holders(struct leak_watch *watch)
+{
+	size_t suspects = close_wait_suspects(watch->close_wait), total = 0;
+	struct close_wait_holder *holders;
+
+	for (size_t i = 0; i < suspects; i++) {
+		size_t count;
+
+		holdings_of(watch->holdings,
+			    inode_of(watch, close_wait_suspect(watch->close_wait, i)), &count);
+		total += count;
+	}
+	watch->holder_count = 0;
+	if (total <= watch->holder_capacity)
+		return true;
+	holders = realloc(watch->holders, total * sizeof(*holders));
+	if (!holders)
+		return false;
+	watch->holders = holders;
+	watch->holder_capacity = total;
+	return true;
+}
+
+const struct close_wait_view *leak_watch_view(struct leak_watch *watch, bool final)
+{
+	symbolizer_wait(watch->symbolizer,
+			clock_boot() + (final ? SYMBOLS_LAST_PATIENCE : SYMBOLS_PATIENCE));
+	watch->changed = false;
+	watch->waiting = false;
+	if (!make_room_for_holders(watch))
+		return NULL;
+	return close_wait_view(watch->close_wait, final);
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* A socket that comes right after a look becomes a suspect a threshold later. */
+uint64_t leak_watch_deadline(const struct leak_watch *watch)
+{
+	uint64_t pause = watch->look_cost * REST;
+	uint64_t soonest = watch->looked + (pause > LOOK_PAUSE ? pause : LOOK_PAUSE);
+	uint64_t due =
+		earliest(close_wait_deadline(watch->close_wait), watch->looked + watch->threshold);
+
+	if (watch->waiting)
+		due = earliest(due, watch->next_scan);
+	if (watch->changed)
+		due = soonest;
+	return due > soonest ? due : soonest;
+}
+
+int leak_watch_descriptor(const struct leak_watch *watch)
+{
+	return symbolizer_descriptor(watch->symbolizer);
+}
+
+void leak_watch_dispatch(struct leak_watch *watch)
+{
+	watch->changed |= symbolizer_take(watch->symbolizer);
+}
+
+uint64_t leak_watch_lost(const struct leak_watch *watch)
+{
+	return watch->lost;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * CLOSE_WAIT watched: the kernel's programs, its lists of sockets, /proc and the symbolizer joined
+ * into views of the core. For `leaks`, and for live timelines with --threshold. It must not know
+ * what becomes of a view.
+ */
+#ifndef TCPCLOSE_LEAK_WATCH_H
+#define TCPCLOSE_LEAK_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/close_wait.h"
+#include "kernel/features.h"
+#include "options.h"
+#include "owner/cgroups.h"
+#include "session.h"
+
+struct leak_watch;
+
+/* It and leak_watch_attach() say themselves why they cannot. The cgroups are the caller's. */
+enum exit_status leak_watch_open(struct leak_watch **watch, const struct options *options,
+				 const struct features *features, struct cgroups *cgroups);
+void leak_watch_close(struct leak_watch *watch);
+
+/* From now on it is known where sockets come from. Without it only what is there is. */
+enum exit_status leak_watch_attach(struct leak_watch *watch);
+
+/* Looks at all sockets in CLOSE_WAIT. 0 or a negative errno. */
+int leak_watch_look(struct leak_watch *watch);
+
+/* After a look; NULL without memory. A final one waits for what the symbolizer still reads, some
+ * seconds at most. */
+const struct close_wait_view *leak_watch_view(struct leak_watch *watch, bool final);
+
+/* When to look again so that no suspect is told of late, but not so often that it costs much. */
+uint64_t leak_watch_deadline(const struct leak_watch *watch);
+
+/* To be polled for reading, below 0: nothing is; and what to do then. */
+int leak_watch_descriptor(const struct leak_watch *watch);
+void leak_watch_dispatch(struct leak_watch *watch);
+
+/* Creations and stacks that found no room, and sockets beyond what is kept. */
+uint64_t leak_watch_lost(const struct leak_watch *watch);
+
+#endif

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "leaks.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/clock.h"
+#include "host/log.h"
+#include "host/ready_file.h"
+#include "host/sink.h"
+#include "host/stop_signals.h"
+#include "leak_watch.h"
+#include "output/output.h"
+#include "owner/cgroups.h"
+
+struct leaks {
+	const struct options *options;
+	struct cgroups *cgroups;
+	struct leak_watch *watch;
+	const struct close_wait_view *view; /* the last one */
+	struct output output;
+	struct sink sink;
+	int signals;
+	uint64_t started;
+	bool stop;
+};
+
+static void write_out(struct leaks *leaks)
+{
+	sink_write(&leaks->sink, &leaks->output.out);
+	if (sink_failed(&leaks->sink))
+		leaks->stop = true;
+}
+
+/* The first look only tells of what was there before. */
+static int look(struct leaks *leaks, bool shown, bool final)
+{
+	struct output_options *options = &leaks->output.options;
+	int error = leak_watch_look(leaks->watch);
+
+	if (error || !shown)
+		return error;
+	leaks->view = leak_watch_view(leaks->watch, final);
+	if (!leaks->view)
+		return -ENOMEM;
+	if (sink_is_terminal())
+		sink_screen(&options->rows, &options->columns);
+	/* What is printed once is to stay. */
+	if (leaks->options->once)
+		options->rows = 0;
+	options->wall_offset = clock_wall_offset();
+	leaks->output.format->close_wait_view(&leaks->output, leaks->view);
+	write_out(leaks);
+	return 0;
+}
+
+static int wait_until(struct leaks *leaks, uint64_t deadline)
+{
+	struct pollfd descriptors[] = {
+		{.fd = leaks->signals, .events = POLLIN},
+		{.fd = leak_watch_descriptor(leaks->watch), .events = POLLIN},
+	};
+
+	if (poll(descriptors, 2, clock_timeout(deadline)) < 0 && errno != EINTR)
+		return -errno;
+	if (descriptors[0].revents)
+		leaks->stop |= stop_signals_take(leaks->signals);
+	leak_watch_dispatch(leaks->watch);
+	return 0;
+}
+
+/* Looks at each interval, also where only the last view is shown: what comes and goes meanwhile
+ * makes the trend. */
+static int loop(struct leaks *leaks)
+{
+	uint64_t interval = leaks->options->interval, next = leaks->started + interval;
+	uint64_t end = UINT64_MAX;
+	int error = 0;
+
+	if (leaks->options->duration)
+		end = leaks->started + leaks->options->duration;
+	else if (leaks->options->once)
+		return 0;
+	while (!leaks->stop && !error) {
+		uint64_t now;
+
+		error = wait_until(leaks, next < end ? next : end);
+		now = clock_boot();
+		if (now >= end)
+			leaks->stop = true;
+		if (error || leaks->stop || now < next)
+			continue;
+		error = look(leaks, true, false);
+		/* After a pause (a stopped process) the intervals begin anew. */
+		next = next + interval > now ? next + interval : now + interval;
+	}
+	return error;
+}
+
+static void finish(struct leaks *leaks)
+{
+	const struct close_wait_view *view = leaks->view;
+	struct core_stats stats = {
+		.unfinished = view->suspects,
+		.records = view->in_close_wait,
+		.evicted = view->dropped,
+	};
+	uint64_t lost = leak_watch_lost(leaks->watch) + view->dropped;
+
+	stats.lost[RECORD_OWNER] = view->origins_lost + view->stacks_lost;
+	leaks->output.format->end(&leaks->output, &stats, clock_boot() - leaks->started);
+	write_out(leaks);
+	log_info("0 teardowns, %llu unfinished, %llu records, %llu lost",
+		 (unsigned long long)stats.unfinished, (unsigned long long)stats.records,
+		 (unsigned long long)lost);
+}
+
+static enum exit_status watch(struct leaks *leaks)
+{
+	const char *ready_file = leaks->options->ready_file;
+	int error;
+
+	leaks->started = clock_boot();
+	error = look(leaks, false, false);
+	if (!error && ready_file) {
+		int failure = ready_file_create(ready_file);
+
+		if (failure) {
+			log_error("cannot create %s: %s; give another --ready-file", ready_file,
+				  strerror(-failure));
+			return EXIT_FAILED;
+		}
+	}
+	if (!error)
+		error = loop(leaks);
+	if (!error)
+		error = look(leaks, true, true);
+	if (error)
+		log_error("cannot list the sockets in CLOSE_WAIT: %s", strerror(-error));
+	else
+		finish(leaks);
+	if (leaks->sink.error)
+		log_error("cannot write to standard output: %s; make room or write elsewhere",
+			  strerror(leaks->sink.error));
+	if (error || leaks->sink.error)
+		return EXIT_FAILED;
+	return leaks->options->once && leaks->view->suspects ? EXIT_SUSPECTS : EXIT_DONE;
+}
+
+static const char *cgroup_path(void *context, uint64_t cgroup)
+{
+	return cgroups_path(context, cgroup);
+}
+
+static enum exit_status open_all(struct leaks *leaks, const struct features *features)
+{
+	leaks->cgroups = cgroups_new();
+	leaks->signals = stop_signals_open();
+	if (!leaks->cgroups || leaks->signals < 0) {
+		log_error("cannot start: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	leaks->output.options.lookup = (struct output_lookup){
+		.context = leaks->cgroups,
+		.cgroup_path = cgroup_path,
+	};
+	return leak_watch_open(&leaks->watch, leaks->options, features, leaks->cgroups);
+}
+
+enum exit_status leaks_run(const struct options *options, const struct features *features)
+{
+	struct leaks leaks = {
+		.options = options,
+		.signals = -1,
+		.output.format = options->format,
+		.output.options.color = sink_is_terminal() && !getenv("NO_COLOR"),
+	};
+	enum exit_status status;
+
+	if (options->ready_file)
+		ready_file_remove(options->ready_file);
+	buffer_init(&leaks.output.out);
+	status = open_all(&leaks, features);
+	/* What is to be seen at once is older than any program of ours. */
+	if (status == EXIT_DONE && (!options->once || options->duration))
+		status = leak_watch_attach(leaks.watch);
+	if (status == EXIT_DONE)
+		status = watch(&leaks);
+	buffer_done(&leaks.output.out);
+	leak_watch_close(leaks.watch);
+	cgroups_free(leaks.cgroups);
+	if (leaks.signals >= 0)
+		close(leaks.signals);
+	return status;
+}
