@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "base/buffer.h"
-#include "base/container.h"
 #include "base/utf8.h"
 
 static struct buffer buffer;
@@ -292,40 +291,6 @@ static void width_is_what_a_terminal_shows(void **state)
 	assert_int_equal(utf8_width("\xff\xff", 2), 2);
 }
 
-#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define ID_2 "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
-
-static void cgroup_paths_name_containers(void **state)
-{
-	static const char *const cases[][2] = {
-		{"/docker/" ID, "0123456789ab"},
-		{"/system.slice/docker-" ID ".scope", "0123456789ab"},
-		{"/system.slice/docker-" ID ".scope/init.scope", "0123456789ab"},
-		{"/kubepods/besteffort/pod1b2c/" ID, "0123456789ab"},
-		{"/kubepods.slice/kubepods-pod1.slice/cri-containerd-" ID ".scope", "0123456789ab"},
-		{"/kubepods.slice/kubepods-pod1.slice:cri-containerd:" ID, "0123456789ab"},
-		{"/kubepods.slice/crio-" ID ".scope", "0123456789ab"},
-		{"/machine.slice/libpod-" ID ".scope/container", "0123456789ab"},
-		{"/docker/" ID "/kubepods/pod1/" ID_2, "fedcba987654"}, /* a container in another */
-		{"/machine.slice/libpod-conmon-" ID ".scope", ""},
-		{"/kubepods.slice/crio-conmon-" ID ".scope", ""},
-		{"/system.slice/nginx.service", ""},
-		{"/user.slice/" ID "0", ""},
-		{"/user.slice/x" ID, ""},
-		{"/user.slice/" ID ".service", ""},
-		{"/", ""},
-		{"", ""},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char id[CONTAINER_ID_LENGTH + 1];
-
-		assert_int_equal(container_find(cases[i][0], id), cases[i][1][0] != '\0');
-		assert_string_equal(id, cases[i][1]);
-	}
-}
-
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -337,7 +302,7 @@ int main(void)
 		TEST(addresses_agree_with_inet_ntop), TEST(terminals_get_no_control_byte),
 		TEST(strings_end_at_their_limit),     TEST(every_byte_string_is_safe),
 		TEST(it_grows_and_is_consumed),       TEST(failure_drops_what_follows),
-		TEST(width_is_what_a_terminal_shows), TEST(cgroup_paths_name_containers),
+		TEST(width_is_what_a_terminal_shows),
 	};
 
 	return cmocka_run_group_tests_name("buffer", tests, NULL, NULL);

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "owner/holders.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/map.h"
 #include "host/clock.h"
-#include "host/proc.h"
+#include "owner/descriptors.h"
 
 #define SECOND UINT64_C(1000000000)
 #define SCAN_SHARE 50
@@ -29,13 +26,10 @@ struct table {
 	size_t count;
 };
 
-/* A scan that is not complete: the processes there were when it began, and what they hold. */
+/* A scan that is not complete: what the processes looked at so far hold. */
 struct scan {
-	int proc; /* open while it runs, else below 0 */
-	uint32_t *pids;
-	size_t pid_count;
-	size_t pid_capacity;
-	size_t next; /* of pids */
+	struct descriptors walk;
+	size_t next; /* of its pids */
 	struct table by_inode;
 	struct holders_stats stats;
 };
@@ -111,7 +105,7 @@ struct holders *holders_new(size_t limit)
 	if (!holders)
 		return NULL;
 	holders->limit = limit;
-	holders->scan.proc = -1;
+	descriptors_init(&holders->scan.walk);
 	return holders;
 }
 
@@ -119,9 +113,7 @@ void holders_free(struct holders *holders)
 {
 	if (!holders)
 		return;
-	if (holders->scan.proc >= 0)
-		close(holders->scan.proc);
-	free(holders->scan.pids);
+	descriptors_done(&holders->scan.walk);
 	free(holders->scan.by_inode.entries);
 	free(holders->by_inode.entries);
 	free(holders->by_cookie.entries);
@@ -132,39 +124,25 @@ void holders_free(struct holders *holders)
 struct scanned {
 	struct holders *holders;
 	uint32_t pid;
+	int directory; /* its descriptors */
 	bool named;
 	char comm[HOLDER_COMM_LENGTH];
 };
 
-static void scanned_name(struct scanned *process)
+static void scanned_holds(void *context, int32_t descriptor, uint64_t inode)
 {
-	char path[32];
-	ssize_t length = -1;
-	int file;
-
-	snprintf(path, sizeof(path), "%u/comm", process->pid);
-	file = openat(process->holders->scan.proc, path, O_RDONLY | O_CLOEXEC);
-	if (file >= 0) {
-		length = read(file, process->comm, sizeof(process->comm) - 1);
-		close(file);
-	}
-	if (length > 0 && process->comm[length - 1] == '\n')
-		length--;
-	process->comm[length > 0 ? length : 0] = '\0';
-	process->named = true;
-}
-
-static void scanned_holds(struct scanned *process, uint64_t inode)
-{
+	struct scanned *process = context;
 	struct holders *holders = process->holders;
 	struct entry *entry = table_add(&holders->scan.by_inode, inode, holders->limit);
 
+	(void)descriptor;
 	if (!entry) {
 		holders->scan.stats.dropped++;
 		return;
 	}
 	if (!process->named)
-		scanned_name(process);
+		descriptors_comm(process->directory, process->comm, sizeof(process->comm));
+	process->named = true;
 	if (!entry->holder.count) {
 		entry->holder.pid = process->pid;
 		memcpy(entry->holder.comm, process->comm, sizeof(process->comm));
@@ -174,70 +152,24 @@ static void scanned_holds(struct scanned *process, uint64_t inode)
 	entry->last_pid = process->pid;
 }
 
-/* The inode of "socket:[1234]", 0 for any other link. */
-static uint64_t socket_inode(const char *link, ssize_t length)
-{
-	static const char prefix[] = "socket:[";
-	uint64_t inode = 0;
-
-	if (length < (ssize_t)sizeof(prefix) || memcmp(link, prefix, sizeof(prefix) - 1) != 0)
-		return 0;
-	for (ssize_t i = sizeof(prefix) - 1; i < length && link[i] >= '0' && link[i] <= '9'; i++)
-		inode = inode * 10 + (uint64_t)(link[i] - '0');
-	return inode;
-}
-
-static void scan_descriptor(void *context, int directory, const char *name)
-{
-	char link[64];
-	uint64_t inode = socket_inode(link, readlinkat(directory, name, link, sizeof(link)));
-
-	if (inode)
-		scanned_holds(context, inode);
-}
-
 /* A process may be gone by now, or not ours to look into: it then holds nothing for us. */
 static void scan_process(struct holders *holders, uint32_t pid)
 {
-	struct scanned process = {.holders = holders, .pid = pid};
-	char path[32];
-	int directory;
+	int directory = descriptors_process(&holders->scan.walk, pid);
+	struct scanned process = {.holders = holders, .pid = pid, .directory = directory};
 
-	snprintf(path, sizeof(path), "%u/fd", pid);
-	directory = openat(holders->scan.proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
 		return;
 	holders->scan.stats.processes++;
-	proc_each_number(directory, scan_descriptor, &process);
+	descriptors_sockets(directory, scanned_holds, &process);
 	close(directory);
-}
-
-static void scan_list(void *context, int proc, const char *name)
-{
-	struct scan *scan = context;
-
-	(void)proc;
-	if (scan->pid_count == scan->pid_capacity) {
-		size_t capacity = scan->pid_capacity ? scan->pid_capacity * 2 : 1024;
-		uint32_t *pids = realloc(scan->pids, capacity * sizeof(*pids));
-
-		if (!pids)
-			return;
-		scan->pids = pids;
-		scan->pid_capacity = capacity;
-	}
-	scan->pids[scan->pid_count++] = (uint32_t)strtoul(name, NULL, 10);
 }
 
 static int scan_begin(struct scan *scan)
 {
-	scan->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (scan->proc < 0)
-		return -errno;
-	scan->pid_count = 0;
 	scan->next = 0;
 	scan->stats = (struct holders_stats){};
-	return proc_each_number(scan->proc, scan_list, scan);
+	return descriptors_open(&scan->walk);
 }
 
 /* The new tables take the place of the old ones, whose memory is kept for the next scan. */
@@ -251,8 +183,7 @@ static void scan_end(struct holders *holders, uint64_t now)
 	holders->by_inode = holders->scan.by_inode;
 	table_clear(&old);
 	holders->scan.by_inode = old;
-	close(holders->scan.proc);
-	holders->scan.proc = -1;
+	descriptors_close(&holders->scan.walk);
 	holders->next_scan = now + (pause > SECOND ? pause : SECOND);
 }
 
@@ -262,18 +193,18 @@ int holders_refresh(struct holders *holders, uint64_t now, uint64_t budget)
 	uint64_t start = clock_boot(), spent = 0;
 	int error = 0;
 
-	if (scan->proc < 0 && now < holders->next_scan)
+	if (scan->walk.proc < 0 && now < holders->next_scan)
 		return 0;
-	if (scan->proc < 0)
+	if (scan->walk.proc < 0)
 		error = scan_begin(scan);
-	while (!error && scan->next < scan->pid_count && spent < budget) {
-		scan_process(holders, scan->pids[scan->next++]);
+	while (!error && scan->next < scan->walk.count && spent < budget) {
+		scan_process(holders, scan->walk.pids[scan->next++]);
 		spent = clock_boot() - start;
 	}
 	scan->stats.scan_ns += spent;
-	if (!error && scan->next < scan->pid_count)
+	if (!error && scan->next < scan->walk.count)
 		return 0;
-	if (scan->proc >= 0)
+	if (!error)
 		scan_end(holders, now);
 	return error ? error : 1;
 }

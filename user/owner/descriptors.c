@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "owner/descriptors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/proc.h"
+
+void descriptors_init(struct descriptors *descriptors)
+{
+	*descriptors = (struct descriptors){.proc = -1};
+}
+
+void descriptors_done(struct descriptors *descriptors)
+{
+	descriptors_close(descriptors);
+	free(descriptors->pids);
+	descriptors->pids = NULL;
+	descriptors->capacity = 0;
+}
+
+static void list_process(void *context, int proc, const char *name)
+{
+	struct descriptors *descriptors = context;
+
+	(void)proc;
+	if (descriptors->count == descriptors->capacity) {
+		size_t capacity = descriptors->capacity ? descriptors->capacity * 2 : 1024;
+		uint32_t *pids = realloc(descriptors->pids, capacity * sizeof(*pids));
+
+		if (!pids) {
+			descriptors->error = -ENOMEM;
+			return;
+		}
+		descriptors->pids = pids;
+		descriptors->capacity = capacity;
+	}
+	descriptors->pids[descriptors->count++] = (uint32_t)strtoul(name, NULL, 10);
+}
+
+int descriptors_open(struct descriptors *descriptors)
+{
+	int error;
+
+	descriptors->count = 0;
+	descriptors->error = 0;
+	descriptors->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (descriptors->proc < 0)
+		return -errno;
+	error = proc_each_number(descriptors->proc, list_process, descriptors);
+	if (!error)
+		error = descriptors->error;
+	if (error)
+		descriptors_close(descriptors);
+	return error;
+}
+
+void descriptors_close(struct descriptors *descriptors)
+{
+	if (descriptors->proc >= 0)
+		close(descriptors->proc);
+	descriptors->proc = -1;
+	descriptors->count = 0;
+}
+
+int descriptors_process(const struct descriptors *descriptors, uint32_t pid)
+{
+	char path[32];
+	int directory;
+
+	snprintf(path, sizeof(path), "%u/fd", pid);
+	directory = openat(descriptors->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return directory < 0 ? -errno : directory;
+}
+
+uint64_t descriptors_inode(const char *kind, const char *link, ssize_t length)
+{
+	ssize_t at = (ssize_t)strlen(kind);
+	uint64_t inode = 0;
+
+	if (length < at + 2 || memcmp(link, kind, (size_t)at) != 0 || memcmp(link + at, ":[", 2))
+		return 0;
+	for (at += 2; at < length && link[at] >= '0' && link[at] <= '9'; at++)
+		inode = inode * 10 + (uint64_t)(link[at] - '0');
+	return inode;
+}
+
+/* A walk through one process. */
+struct visit {
+	void (*each)(void *context, int32_t descriptor, uint64_t inode);
+	void *context;
+	int count;
+	int error;
+};
+
+static void visit_descriptor(void *context, int directory, const char *name)
+{
+	struct visit *visit = context;
+	char link[64];
+	ssize_t length = readlinkat(directory, name, link, sizeof(link));
+	uint64_t inode = descriptors_inode("socket", link, length);
+
+	visit->count++;
+	if (length < 0 && (errno == EACCES || errno == EPERM))
+		visit->error = -errno;
+	if (inode)
+		visit->each(visit->context, (int32_t)strtol(name, NULL, 10), inode);
+}
+
+int descriptors_sockets(int directory,
+			void (*each)(void *context, int32_t descriptor, uint64_t inode),
+			void *context)
+{
+	struct visit visit = {.each = each, .context = context};
+	int error = proc_each_number(directory, visit_descriptor, &visit);
+
+	if (!error)
+		error = visit.error;
+	return error ? error : visit.count;
+}
+
+ssize_t descriptors_read(int directory, const char *name, char *text, size_t size)
+{
+	size_t length = 0;
+	ssize_t got = -1;
+	char path[32];
+	int file;
+
+	/* Up from /proc/PID/fd: by its number it might be another process by now. */
+	snprintf(path, sizeof(path), "../%s", name);
+	file = openat(directory, path, O_RDONLY | O_CLOEXEC);
+	while (file >= 0 && length < size - 1 &&
+	       (got = read(file, text + length, size - 1 - length)) > 0)
+		length += (size_t)got;
+	got = got < 0 ? -errno : (ssize_t)length;
+	if (file >= 0)
+		close(file);
+	text[got < 0 ? 0 : length] = '\0';
+	return got;
+}
+
+int descriptors_comm(int directory, char *comm, size_t size)
+{
+	char text[64];
+	ssize_t length = descriptors_read(directory, "comm", text, sizeof(text));
+
+	comm[0] = '\0';
+	if (length < 0)
+		return (int)length;
+	/* A name may have line feeds of its own: only the last is the file's. */
+	if (length && text[length - 1] == '\n')
+		text[length - 1] = '\0';
+	snprintf(comm, size, "%s", text);
+	return 0;
+}
