@@ -80,12 +80,19 @@ void text_add_wrapped(struct buffer *buffer, const char *text, size_t length, si
 	}
 }
 
-void text_add_path(struct buffer *buffer, const char *path, size_t columns)
+void text_add_count(struct buffer *buffer, const char *before, uint64_t count, const char *after)
+{
+	buffer_add_string(buffer, before);
+	buffer_add_unsigned(buffer, count);
+	buffer_add_string(buffer, after);
+}
+
+void text_add_path(struct buffer *buffer, const char *path, size_t limit)
 {
 	size_t length = strnlen(path, TEXT_PATH_LIMIT);
 
-	if (length > columns) {
-		const char *tail = strchr(path + length - columns, '/');
+	if (length > limit) {
+		const char *tail = strchr(path + length - limit, '/');
 
 		if (!tail)
 			tail = strrchr(path, '/');
