@@ -1,82 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-#include "base/container.h"
 #include "output/facts.h"
 #include "output/json_values.h"
+#include "output/leaks.h"
 #include "output/summary.h"
-
-static void add_end(struct buffer *out, const uint8_t address[16], unsigned int port,
-		    uint32_t netns)
-{
-	buffer_add_literal(out, "{\"addr\":\"");
-	buffer_add_address(out, address);
-	buffer_add_literal(out, "\",\"port\":");
-	buffer_add_unsigned(out, port);
-	if (netns)
-		ADD_UNSIGNED(out, "netns", netns);
-	buffer_add_char(out, '}');
-}
-
-/* id 0: not known. */
-static void add_identity(struct output *output, const char *type, const uint64_t id[2],
-			 uint64_t time)
-{
-	struct buffer *out = &output->out;
-
-	buffer_add_literal(out, "{\"type\":");
-	add_name(out, type);
-	buffer_add_literal(out, ",\"schema\":1");
-	if (id[0] || id[1]) {
-		buffer_add_literal(out, ",\"connection\":\"");
-		buffer_add_hex(out, id[0], 16);
-		buffer_add_hex(out, id[1], 16);
-		buffer_add_char(out, '"');
-	}
-	buffer_add_literal(out, ",\"ts\":\"");
-	buffer_add_timestamp(out, (int64_t)time + output->options.wall_offset);
-	buffer_add_char(out, '"');
-}
-
-/* netns 0: not known. */
-static void add_ends(struct buffer *out, const struct flow *flow, uint32_t local_netns,
-		     uint32_t remote_netns)
-{
-	if (address_is_ipv4(flow->local))
-		buffer_add_literal(out, ",\"family\":4,\"local\":");
-	else
-		buffer_add_literal(out, ",\"family\":6,\"local\":");
-	add_end(out, flow->local, flow->local_port, local_netns);
-	buffer_add_literal(out, ",\"remote\":");
-	add_end(out, flow->remote, flow->remote_port, remote_netns);
-}
 
 static uint32_t netns_of(const struct connection_end *end)
 {
 	return end->has_socket ? end->socket.netns : 0;
-}
-
-static void add_task(struct buffer *out, uint32_t pid, const char *comm)
-{
-	buffer_add_literal(out, "\"pid\":");
-	buffer_add_unsigned(out, pid);
-	if (comm[0]) {
-		buffer_add_literal(out, ",\"comm\":");
-		buffer_add_json(out, comm, RECORD_COMM_LENGTH);
-	}
-}
-
-static void add_cgroup(struct output *output, uint64_t cgroup)
-{
-	const char *path = lookup_cgroup(output, cgroup);
-	char container[CONTAINER_ID_LENGTH + 1];
-
-	if (!path)
-		return;
-	buffer_add_literal(&output->out, ",\"cgroup\":");
-	buffer_add_json(&output->out, path, CGROUP_PATH_LIMIT);
-	if (container_find(path, container)) {
-		buffer_add_literal(&output->out, ",\"container\":");
-		add_name(&output->out, container);
-	}
 }
 
 static void add_process(struct buffer *out, const struct socket_facts *socket)
@@ -87,7 +17,7 @@ static void add_process(struct buffer *out, const struct socket_facts *socket)
 	if (!owner->pid)
 		return;
 	buffer_add_literal(out, ",\"process\":{");
-	add_task(out, owner->pid, owner->comm);
+	json_add_task(out, owner->pid, owner->comm);
 	ADD_UNSIGNED(out, "uid", socket->uid);
 	if (how) {
 		buffer_add_literal(out, ",\"how\":");
@@ -107,7 +37,7 @@ static void add_close_call(struct buffer *out, const struct socket_facts *socket
 	add_name(out, how);
 	if (task->pid) {
 		buffer_add_char(out, ',');
-		add_task(out, task->pid, task->comm);
+		json_add_task(out, task->pid, task->comm);
 		ADD_UNSIGNED(out, "tid", task->tid);
 	}
 	buffer_add_char(out, '}');
@@ -376,13 +306,13 @@ static void json_teardown(struct output *output, const struct teardown_report *r
 	const struct connection_end *local = local_end(report);
 	struct buffer *out = &output->out;
 
-	add_identity(output, "teardown", report->connection->id, report->time);
-	add_ends(out, &flow, netns_of(local), netns_of(remote_end(report)));
+	json_add_identity(output, "teardown", report->connection->id, report->time);
+	json_add_ends(out, &flow, netns_of(local), netns_of(remote_end(report)));
 	buffer_add_literal(out, ",\"role\":");
 	add_name(out, role_name(local->has_socket ? local->socket.role : ROLE_UNKNOWN));
 	if (local->has_socket) {
 		add_process(out, &local->socket);
-		add_cgroup(output, local->socket.cgroup);
+		json_add_cgroup(output, local->socket.cgroup);
 		add_close_call(out, &local->socket);
 	}
 	add_verdict(output, report);
@@ -428,8 +358,8 @@ static void json_time_wait(struct output *output, const struct time_wait_report 
 	struct buffer *out = &output->out;
 	bool fin_wait2 = report->substate == TCP_STATE_FIN_WAIT2;
 
-	add_identity(output, fin_wait2 ? "fin_wait2" : "time_wait", report->id, report->start);
-	add_ends(out, &report->flow, report->netns, 0);
+	json_add_identity(output, fin_wait2 ? "fin_wait2" : "time_wait", report->id, report->start);
+	json_add_ends(out, &report->flow, report->netns, 0);
 	if (report->end_seen && !report->started_late)
 		ADD_UNSIGNED(out, "duration_ns", report->duration);
 	if (report->timeout)
@@ -496,5 +426,7 @@ const struct output_format output_json = {
 	.teardown = json_teardown,
 	.time_wait = json_time_wait,
 	.time_wait_summary = json_time_wait_summary,
+	.close_wait = json_close_wait,
+	.close_wait_view = json_close_wait_view,
 	.end = json_end,
 };

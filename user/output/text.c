@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 
 #define NS_PER_SECOND 1000000000ull
+#define TEXT_PATH_LIMIT 4096
 
 size_t text_width(const struct buffer *buffer, size_t start)
 {
@@ -77,6 +78,30 @@ void text_add_wrapped(struct buffer *buffer, const char *text, size_t length, si
 		line_empty = false;
 		at += size + 1;
 	}
+}
+
+void text_add_count(struct buffer *buffer, const char *before, uint64_t count, const char *after)
+{
+	buffer_add_string(buffer, before);
+	buffer_add_unsigned(buffer, count);
+	buffer_add_string(buffer, after);
+}
+
+void text_add_path(struct buffer *buffer, const char *path, size_t limit)
+{
+	size_t length = strnlen(path, TEXT_PATH_LIMIT);
+
+	if (length > limit) {
+		const char *tail = strchr(path + length - limit, '/');
+
+		if (!tail)
+			tail = strrchr(path, '/');
+		if (tail && tail != path) {
+			buffer_add_literal(buffer, "…");
+			path = tail;
+		}
+	}
+	buffer_add_escaped(buffer, path, TEXT_PATH_LIMIT);
 }
 
 /* Three digits that count: 3.87, 38.7, 387. */

@@ -25,6 +25,10 @@ size_t text_cut(const struct buffer *buffer, size_t start, size_t width);
  * first begins in column. */
 void text_add_wrapped(struct buffer *buffer, const char *text, size_t length, size_t column,
 		      size_t indent, size_t width);
+/* A number between two texts of ours. */
+void text_add_count(struct buffer *buffer, const char *before, uint64_t count, const char *after);
+/* A path from outside; a longer one without its beginning: …/src/server.c */
+void text_add_path(struct buffer *buffer, const char *path, size_t limit);
 void text_add_bytes(struct buffer *buffer, uint64_t bytes); /* 9.8 kB */
 void text_add_duration(struct buffer *buffer, uint64_t ns); /* 3.87 ms, 4 min 03 s */
 /* 10.0.0.9:80, [2001:db8::9]:80 */

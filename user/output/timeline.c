@@ -87,7 +87,6 @@ static void add_place(struct ladder *ladder, const struct socket_facts *socket)
 {
 	const char *path = lookup_cgroup(ladder->output, socket->cgroup);
 	char container[CONTAINER_ID_LENGTH + 1];
-	size_t length;
 
 	if (!path || strcmp(path, "/") == 0)
 		return;
@@ -97,18 +96,7 @@ static void add_place(struct ladder *ladder, const struct socket_facts *socket)
 		return;
 	}
 	buffer_add_char(&ladder->cell, ' ');
-	length = strlen(path);
-	if (length > PLACE_WIDTH) {
-		const char *tail = strchr(path + length - PLACE_WIDTH, '/');
-
-		if (!tail)
-			tail = strrchr(path, '/');
-		if (tail && tail != path) {
-			buffer_add_literal(&ladder->cell, "…");
-			path = tail;
-		}
-	}
-	buffer_add_escaped(&ladder->cell, path, CGROUP_PATH_LIMIT);
+	text_add_path(&ladder->cell, path, PLACE_WIDTH);
 }
 
 static void add_owner(struct ladder *ladder, const struct socket_facts *socket)

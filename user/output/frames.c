@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "output/frames.h"
+
+#include <string.h>
+
+#include "output/text.h"
+
+#define FILE_WIDTH 32
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool starts_with_any(const char *text, const char *const *prefixes)
+{
+	for (; *prefixes; prefixes++)
+		if (!strncmp(text, *prefixes, strlen(*prefixes)))
+			return true;
+	return false;
+}
+
+static bool is_call(const char *function)
+{
+	static const char *const names[] = {"accept", "accept4", "connect", NULL};
+
+	if (starts_with_any(function, (const char *const[]){"__libc_", NULL}))
+		return true;
+	if (!strncmp(function, "__", 2))
+		function += 2;
+	for (const char *const *name = names; *name; name++)
+		if (!strcmp(function, *name))
+			return true;
+	return false;
+}
+
+/* What stands between a program's code and the kernel: the C library, or what Go and Rust have in
+ * its place. */
+static bool is_wrapper(const struct stack_frame *frame)
+{
+	static const char *const modules[] = {"libc.so",  "libc-",   "libc.musl", "libpthread",
+					      "ld-linux", "ld-musl", "[vdso]",    NULL};
+	static const char *const functions[] = {"syscall.", "internal/", "runtime.", "net.(",
+						"std::sys", "std::net",  "<std::",   NULL};
+
+	if (frame->module && starts_with_any(base_name(frame->module), modules))
+		return true;
+	if (!frame->function)
+		return false;
+	return is_call(frame->function) || starts_with_any(frame->function, functions);
+}
+
+uint32_t stack_own(const struct stack *stack)
+{
+	for (uint32_t i = 0; i < stack->count; i++)
+		if (!is_wrapper(&stack->frames[i]))
+			return i;
+	return 0;
+}
+
+const struct stack_frame *stack_own_frame(const struct stack *stack)
+{
+	return stack && stack->count ? &stack->frames[stack_own(stack)] : NULL;
+}
+
+const char *stack_end_name(enum stack_end end)
+{
+	static const char *const names[STACK_ENDS] = {
+		[STACK_WHOLE] = "whole",
+		[STACK_NO_FRAME_POINTERS] = "no-frame-pointers",
+		[STACK_DEEP] = "deep",
+		[STACK_PROCESS_GONE] = "process-gone",
+		[STACK_UNREADABLE] = "unreadable",
+		[STACK_PENDING] = "pending",
+	};
+
+	return end < STACK_ENDS ? names[end] : "unknown";
+}
+
+const char *stack_end_text(enum stack_end end)
+{
+	static const char *const texts[STACK_ENDS] = {
+		[STACK_NO_FRAME_POINTERS] = "the callers further out are not known: it was "
+					    "compiled without frame pointers",
+		[STACK_DEEP] = "the callers further out were not kept: there are too many",
+		[STACK_PROCESS_GONE] = "no names: the process was gone before it was looked at",
+		[STACK_UNREADABLE] = "no names: the files of the program could not be read",
+		[STACK_PENDING] = "being looked at: names will follow",
+	};
+
+	return end < STACK_ENDS ? texts[end] : NULL;
+}
+
+/* What stands for a function that is not known. */
+static void add_place(struct buffer *out, const struct stack_frame *frame, bool whole)
+{
+	if (frame->module) {
+		if (whole)
+			text_add_path(out, frame->module, FILE_WIDTH);
+		else
+			buffer_add_escaped(out, base_name(frame->module), SIZE_MAX);
+		buffer_add_char(out, '+');
+	}
+	buffer_add_literal(out, "0x");
+	buffer_add_hex(out, frame->module ? frame->offset : frame->address, 1);
+}
+
+static void add_line(struct buffer *out, const struct stack_frame *frame)
+{
+	if (!frame->line)
+		return;
+	buffer_add_char(out, ':');
+	buffer_add_unsigned(out, frame->line);
+}
+
+void frame_add(struct buffer *out, const struct stack_frame *frame, size_t columns)
+{
+	size_t start = out->length;
+
+	if (!frame->function) {
+		add_place(out, frame, true);
+	} else {
+		buffer_add_escaped(out, frame->function, SIZE_MAX);
+		if (text_width(out, start) > columns) {
+			out->length = text_cut(out, start, columns - 1);
+			buffer_add_literal(out, "…");
+		}
+	}
+	if (frame->file) {
+		buffer_add_char(out, ' ');
+		text_add_path(out, frame->file, FILE_WIDTH);
+		add_line(out, frame);
+	}
+}
+
+void frame_add_word(struct buffer *out, const struct stack_frame *frame)
+{
+	if (frame->function)
+		buffer_add_escaped(out, frame->function, SIZE_MAX);
+	else
+		add_place(out, frame, false);
+	if (frame->file) {
+		buffer_add_char(out, '@');
+		buffer_add_escaped(out, base_name(frame->file), SIZE_MAX);
+		add_line(out, frame);
+	}
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * How each format writes sockets in CLOSE_WAIT: a file of its own beside the format's, and the
+ * names that they share. Knows nothing of teardowns.
+ */
+#ifndef TCPCLOSE_OUTPUT_LEAKS_H
+#define TCPCLOSE_OUTPUT_LEAKS_H
+
+#include "core/close_wait.h"
+#include "output/output.h"
+
+void json_close_wait(struct output *output, const struct close_wait_report *report);
+void json_close_wait_view(struct output *output, const struct close_wait_view *view);
+void text_close_wait(struct output *output, const struct close_wait_report *report);
+void screen_close_wait_view(struct output *output, const struct close_wait_view *view);
+void table_close_wait(struct output *output, const struct close_wait_report *report);
+void table_close_wait_view(struct output *output, const struct close_wait_view *view);
+
+const char *trend_name(enum close_wait_trend trend); /* as in JSON: growing */
+const char *created_text(unsigned int how);          /* accepted, connected, created */
+
+#endif
