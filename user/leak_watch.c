@@ -80,11 +80,13 @@ static bool is_alive(uint32_t pid)
  * code in the same place: forked workers. */
 static const struct stack *ask(struct leak_watch *watch, uint32_t pid, uint64_t key)
 {
+	uint64_t chain[CLOSE_WAIT_FRAMES];
 	struct close_wait_stack found;
 	struct raw_stack raw;
 
 	if (!watch->probe || !close_wait_probe_stack(watch->probe, key, &found))
 		return NULL;
+	memcpy(chain, found.chain, sizeof(chain));
 	raw = (struct raw_stack){
 		.key = key,
 		.pid = pid,
@@ -92,7 +94,7 @@ static const struct stack *ask(struct leak_watch *watch, uint32_t pid, uint64_t 
 		.sp = found.sp,
 		.fp = found.fp,
 		.lr = found.lr,
-		.chain = found.chain,
+		.chain = chain,
 		.chain_count = found.frames,
 		.chain_limit = CLOSE_WAIT_FRAMES,
 		.copy = found.copy,
@@ -314,6 +316,8 @@ enum exit_status leak_watch_attach(struct leak_watch *watch)
 	if (error)
 		log_error("cannot watch CLOSE_WAIT: %.*s (%s); try -v for the kernel's own words",
 			  (int)why.length, why.data ? why.data : "", log_libbpf_cause());
+	else if (why.length)
+		log_warning("watching CLOSE_WAIT without a part: %.*s", (int)why.length, why.data);
 	buffer_done(&why);
 	return error ? EXIT_NOT_ATTACHED : EXIT_DONE;
 }

@@ -16,6 +16,7 @@
 #include "kernel/plan.h"
 #include "kernel/ring.h"
 #include "kernel/socket_probe.h"
+#include "leak_watch.h"
 #include "output/output.h"
 #include "questions.h"
 #include "witness.h"
@@ -32,12 +33,14 @@ struct session {
 	struct witness *witness; /* everything of the kernel */
 	struct correlator *correlator;
 	struct questions *questions; /* NULL: nobody can answer them */
+	struct leak_watch *leaks;    /* NULL: no --threshold was given */
 	struct output output;
 	int signals;
 	uint64_t started;
 	uint64_t last_loss_check;
 	struct loss loss;
 	struct log_once loss_warnings[LOSS_CAUSES];
+	struct log_once leak_warning;
 	uint64_t reports;
 	uint64_t unshown; /* over when --count had been reached: unfinished for the user */
 	bool stop;
@@ -151,6 +154,25 @@ static void look(struct session *session, uint64_t now)
 	questions_compare(session->questions, session->correlator, now);
 }
 
+/* Tells of each socket that has crossed the threshold. */
+static void watch_leaks(struct session *session, uint64_t now)
+{
+	const struct close_wait_view *view;
+	int error;
+
+	if (!session->leaks || now < leak_watch_deadline(session->leaks))
+		return;
+	error = leak_watch_look(session->leaks);
+	view = error ? NULL : leak_watch_view(session->leaks, false);
+	for (size_t i = 0; view && i < view->fresh_count; i++)
+		session->output.format->close_wait(&session->output, view->fresh[i]);
+	if (!view)
+		log_warning_once(&session->leak_warning,
+				 "cannot list the sockets in CLOSE_WAIT: %s; --threshold tells of "
+				 "none",
+				 strerror(error ? -error : ENOMEM));
+}
+
 /* Takes what the ring holds and lets the core act on it. True if there was anything. */
 static bool drain(struct session *session)
 {
@@ -161,6 +183,7 @@ static bool drain(struct session *session)
 		check_loss(session, now);
 	correlator_advance(session->correlator, now);
 	look(session, now);
+	watch_leaks(session, now);
 	if (session->output.out.length)
 		write_out(session);
 	return count > 0;
@@ -176,9 +199,16 @@ static uint64_t next_work(const struct session *session)
 {
 	uint64_t deadline = correlator_deadline(session->correlator);
 
-	if (!session->questions)
-		return deadline;
-	return earliest(deadline, questions_deadline(session->questions));
+	if (session->questions)
+		deadline = earliest(deadline, questions_deadline(session->questions));
+	if (session->leaks)
+		deadline = earliest(deadline, leak_watch_deadline(session->leaks));
+	return deadline;
+}
+
+static int leaks_descriptor(const struct session *session)
+{
+	return session->leaks ? leak_watch_descriptor(session->leaks) : -1;
 }
 
 /* The ring's descriptor is only waited for when the ring was found empty: while records flow, it
@@ -186,7 +216,7 @@ static uint64_t next_work(const struct session *session)
 static int loop(struct session *session)
 {
 	uint64_t end = UINT64_MAX, batch = 0;
-	struct pollfd descriptors[2 + WITNESS_DESCRIPTORS];
+	struct pollfd descriptors[3 + WITNESS_DESCRIPTORS];
 	unsigned int count;
 
 	if (session->options->duration)
@@ -197,12 +227,15 @@ static int loop(struct session *session)
 		descriptors[0] = (struct pollfd){.fd = session->signals, .events = POLLIN};
 		descriptors[1] = (struct pollfd){.fd = batch ? -1 : witness_ring(session->witness),
 						 .events = POLLIN};
-		count = 2 + witness_descriptors(session->witness, descriptors + 2);
+		descriptors[2] = (struct pollfd){.fd = leaks_descriptor(session), .events = POLLIN};
+		count = 3 + witness_descriptors(session->witness, descriptors + 3);
 		if (poll(descriptors, count, clock_timeout(deadline)) < 0 && errno != EINTR)
 			return -errno;
 		if (descriptors[0].revents)
 			session->stop |= stop_signals_take(session->signals);
-		witness_dispatch(session->witness, descriptors + 2, count - 2);
+		witness_dispatch(session->witness, descriptors + 3, count - 3);
+		if (descriptors[2].revents)
+			leak_watch_dispatch(session->leaks);
 		if (!batch || clock_boot() >= batch)
 			batch = drain(session) ? clock_boot() + BATCH : 0;
 		if (clock_boot() >= end)
@@ -283,6 +316,17 @@ static enum exit_status trace(struct session *session)
 	return error || session->sink.error ? EXIT_FAILED : EXIT_DONE;
 }
 
+static enum exit_status open_leaks(struct session *session, const struct features *features)
+{
+	enum exit_status status = EXIT_DONE;
+
+	if (!session->options->threshold)
+		return status;
+	status = leak_watch_open(&session->leaks, session->options, features,
+				 witness_cgroups(session->witness));
+	return status == EXIT_DONE ? leak_watch_attach(session->leaks) : status;
+}
+
 enum exit_status session_run(const struct options *options, const struct features *features)
 {
 	struct session session = {.options = options, .signals = -1};
@@ -311,13 +355,16 @@ enum exit_status session_run(const struct options *options, const struct feature
 		goto out;
 	}
 	open_output(&session);
-	status = witness_attach(session.witness, take, &session);
+	status = open_leaks(&session, features);
+	if (status == EXIT_DONE)
+		status = witness_attach(session.witness, take, &session);
 	if (status == EXIT_DONE)
 		status = trace(&session);
 out:
 	buffer_done(&session.output.out);
 	correlator_free(session.correlator);
 	questions_free(session.questions);
+	leak_watch_close(session.leaks);
 	witness_close(session.witness);
 	if (session.signals >= 0)
 		close(session.signals);

@@ -496,6 +496,11 @@ bool witness_must_look(const struct witness *witness)
 	       !memcmp(&filter, &none, sizeof(none));
 }
 
+struct cgroups *witness_cgroups(const struct witness *witness)
+{
+	return witness->cgroups;
+}
+
 uint32_t witness_home(const struct witness *witness)
 {
 	return witness->settings.home_netns;

@@ -16,6 +16,7 @@
 #include "kernel/ring.h"
 #include "options.h"
 #include "output/output.h"
+#include "owner/cgroups.h"
 #include "record.h"
 #include "session.h"
 
@@ -59,6 +60,9 @@ struct loss witness_lost(const struct witness *witness);
  * to be noticed there. */
 bool witness_can_look(const struct witness *witness);
 bool witness_must_look(const struct witness *witness);
+/* Valid as long as the witness. */
+struct cgroups *witness_cgroups(const struct witness *witness);
+
 uint32_t witness_home(const struct witness *witness);
 
 struct output_lookup witness_lookup(struct witness *witness);

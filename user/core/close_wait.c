@@ -16,10 +16,11 @@ struct entry {
 	struct map_link link;
 	struct close_wait_found found;
 	struct close_wait_origin origin;
-	uint64_t seen;                   /* number of the last look that found it */
-	uint64_t entered;                /* it was in CLOSE_WAIT at this time already */
-	uint64_t group;                  /* in which it was shown, 0: not yet */
-	bool asked;                      /* for its origin */
+	uint64_t seen;    /* number of the last look that found it */
+	uint64_t entered; /* it was in CLOSE_WAIT at this time already */
+	uint64_t group;   /* in which it was shown, 0: not yet */
+	bool asked;       /* for its origin */
+	bool at_start;    /* the first look found it: it did not come while we watched */
 	struct close_wait_report report; /* of a suspect */
 };
 
@@ -137,6 +138,7 @@ static struct entry *find_or_add(struct close_wait *close_wait,
 	if (!entry)
 		return NULL;
 	entry->entered = UINT64_MAX;
+	entry->at_start = close_wait->look == 1;
 	map_add(&close_wait->entries, &entry->link, hash);
 	return entry;
 }
@@ -336,7 +338,6 @@ static bool make_room(struct close_wait *close_wait)
 	return true;
 }
 
-/* What is there at the first look did not come one after the other. */
 static void join(struct close_wait *close_wait, struct entry *entry, struct group_member *member,
 		 const struct close_wait_facts *facts)
 {
@@ -348,7 +349,7 @@ static void join(struct close_wait *close_wait, struct entry *entry, struct grou
 	if (!entry->group) {
 		close_wait->fresh[view->fresh_count++] = &entry->report;
 		close_wait_groups_came(close_wait->groups, member->key, close_wait->first,
-				       close_wait->now, close_wait->look > 1);
+				       close_wait->now, !entry->at_start);
 	}
 	entry->group = member->key;
 }

@@ -9,7 +9,9 @@
 
 #include "base/map.h"
 #include "close_wait.skel.h"
+#include "kernel/accept_links.h"
 #include "kernel/counters.h"
+#include "kernel/reason.h"
 
 /* Entries that maps of a fixed size have: 18 MB and 6 MB. */
 #define ORIGINS_FIXED (1 << 17)
@@ -18,17 +20,12 @@
 
 struct close_wait_probe {
 	struct close_wait *skeleton;
+	struct accept_links accept_links;
+	bool accept; /* its programs are loaded */
 	uint32_t stacks_limit;
 	uint64_t stacks_kept; /* at most so many are in the map, less what was taken since */
 	uint64_t stacks_seen; /* of the programs' count of those taken */
 };
-
-static void say(struct buffer *why, const char *what, int error)
-{
-	buffer_add_string(why, what);
-	buffer_add_string(why, ": ");
-	buffer_add_string(why, strerror(error < 0 ? -error : error));
-}
 
 static int fix_size(struct bpf_map *map, uint32_t entries)
 {
@@ -44,8 +41,8 @@ static int configure(struct close_wait *skeleton, const struct plan *plan)
 
 	bpf_program__set_autoload(skeleton->progs.close_wait_destroyed, plan->destroy);
 	bpf_program__set_autoload(skeleton->progs.close_wait_read, plan->recv);
-	bpf_program__set_autoload(skeleton->progs.close_wait_accept, plan->accept);
-	bpf_program__set_autoload(skeleton->progs.close_wait_accept4, plan->accept);
+	accept_links_prepare(skeleton->progs.close_wait_accept4, skeleton->progs.close_wait_accept,
+			     plan->accept);
 	if (!settings->find_by_place)
 		error = bpf_map__set_max_entries(skeleton->maps.places, 1);
 	if (!error && !plan->map_grows)
@@ -63,10 +60,11 @@ int close_wait_probe_open(struct close_wait_probe **result, const struct plan *p
 
 	if (!probe)
 		return -ENOMEM;
+	probe->accept = plan->accept;
 	probe->skeleton = close_wait__open();
 	if (!probe->skeleton) {
 		error = -errno;
-		say(why, "the close_wait programs cannot be read", error);
+		reason_add(why, "the close_wait programs cannot be read", error);
 		goto out;
 	}
 	memcpy((void *)&probe->skeleton->rodata->settings, settings, sizeof(*settings));
@@ -74,7 +72,7 @@ int close_wait_probe_open(struct close_wait_probe **result, const struct plan *p
 	if (!error)
 		error = close_wait__load(probe->skeleton);
 	if (error)
-		say(why, "the kernel refused the close_wait programs", error);
+		reason_add(why, "the kernel refused the close_wait programs", error);
 	else
 		probe->stacks_limit = bpf_map__max_entries(probe->skeleton->maps.stacks);
 out:
@@ -90,6 +88,7 @@ void close_wait_probe_close(struct close_wait_probe *probe)
 {
 	if (!probe)
 		return;
+	accept_links_detach(&probe->accept_links);
 	close_wait__destroy(probe->skeleton);
 	free(probe);
 }
@@ -99,7 +98,10 @@ int close_wait_probe_attach(struct close_wait_probe *probe, struct buffer *why)
 	int error = close_wait__attach(probe->skeleton);
 
 	if (error)
-		say(why, "the close_wait programs cannot be attached", error);
+		reason_add(why, "the close_wait programs cannot be attached", error);
+	else if (probe->accept)
+		accept_links_attach(&probe->accept_links, probe->skeleton->progs.close_wait_accept4,
+				    probe->skeleton->progs.close_wait_accept, why);
 	return error;
 }
 

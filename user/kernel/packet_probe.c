@@ -12,6 +12,7 @@
 
 #include "kernel/clsact.h"
 #include "kernel/counters.h"
+#include "kernel/reason.h"
 
 #include "packet.skel.h"
 
@@ -69,17 +70,6 @@ struct packet_attachment {
 	struct packet_hook in;
 	struct packet_hook out;
 };
-
-static void say(struct buffer *why, const char *what, int error)
-{
-	if (why->length)
-		buffer_add_string(why, "; ");
-	buffer_add_string(why, what);
-	if (!error)
-		return;
-	buffer_add_string(why, ": ");
-	buffer_add_string(why, strerror(-error));
-}
 
 static void collect_programs(struct packet_probe *probe, struct bpf_program *programs[][ROLES])
 {
@@ -149,7 +139,7 @@ int packet_probe_open(struct packet_probe **result, const struct plan *plan,
 	probe->skeleton = packet__open();
 	if (!probe->skeleton) {
 		error = -errno;
-		say(why, "the packet programs cannot be read", error);
+		reason_add(why, "the packet programs cannot be read", error);
 		goto out;
 	}
 	memcpy((void *)&probe->skeleton->rodata->settings, settings, sizeof(*settings));
@@ -159,7 +149,7 @@ int packet_probe_open(struct packet_probe **result, const struct plan *plan,
 	if (!error)
 		error = packet__load(probe->skeleton);
 	if (error)
-		say(why, "the kernel refused the packet programs", error);
+		reason_add(why, "the kernel refused the packet programs", error);
 	for (int i = 0; i < LAYOUTS * ROLES && !error; i++)
 		probe->programs[i / ROLES][i % ROLES] =
 			bpf_program__fd(programs[i / ROLES][i % ROLES]);
@@ -169,7 +159,7 @@ int packet_probe_open(struct packet_probe **result, const struct plan *plan,
 		counters_open(bpf_map__fd(probe->skeleton->maps.packet_counts), PACKET_COUNTS);
 	if (!probe->counts) {
 		error = -errno;
-		say(why, "the counters of the packet programs cannot be read", error);
+		reason_add(why, "the counters of the packet programs cannot be read", error);
 	}
 out:
 	if (error) {
@@ -290,9 +280,9 @@ static int attach_in(struct packet_hook *hook, struct packet_probe *probe, enum 
 	if (!error)
 		return 0;
 	if (error == -EBUSY || error == -EEXIST)
-		say(why, "another XDP program is there, so tc is used", 0);
+		reason_add(why, "another XDP program is there, so tc is used", 0);
 	else
-		say(why, "XDP cannot be attached, so tc is used", error);
+		reason_add(why, "XDP cannot be attached, so tc is used", error);
 	return attach_tc(hook, probe, layout, false, interface);
 }
 
@@ -304,7 +294,7 @@ int packet_attach(struct packet_attachment **result, struct packet_probe *probe,
 	int error;
 
 	if (layout == LAYOUT_UNKNOWN) {
-		say(why, "its packets begin neither with Ethernet nor with IP, type ", 0);
+		reason_add(why, "its packets begin neither with Ethernet nor with IP, type ", 0);
 		buffer_add_unsigned(why, type);
 		return -EPROTONOSUPPORT;
 	}
@@ -317,9 +307,9 @@ int packet_attach(struct packet_attachment **result, struct packet_probe *probe,
 		error = attach_tc(&attachment->out, probe, layout, true, interface);
 	if (error) {
 		if (error == -EBUSY && !probe->tcx)
-			say(why, "an ingress qdisc stands where clsact must", 0);
+			reason_add(why, "an ingress qdisc stands where clsact must", 0);
 		else
-			say(why, probe->tcx ? "tcx" : "clsact", error);
+			reason_add(why, probe->tcx ? "tcx" : "clsact", error);
 		packet_detach(attachment);
 		return error;
 	}

@@ -13,6 +13,7 @@
 #include "kernel/counters.h"
 #include "kernel/missing.h"
 #include "kernel/port_settings.h"
+#include "kernel/reason.h"
 #include "population.skel.h"
 
 /* Groups beyond which idle ones are let go of, and how many at a time. */
@@ -38,13 +39,6 @@ struct population_probe {
 	uint64_t rest_until; /* no look at each before */
 	uint64_t skipped;    /* how often a program was, at the last look */
 };
-
-static void say(struct buffer *why, const char *what, int error)
-{
-	buffer_add_string(why, what);
-	buffer_add_string(why, ": ");
-	buffer_add_string(why, strerror(error < 0 ? -error : error));
-}
 
 /* Sockets that a map of a fixed size has room for: 17 MB. */
 #define WAITING_FIXED (1 << 17)
@@ -102,13 +96,13 @@ int population_probe_open(struct population_probe **result, const struct plan *p
 	probe->sock_diag = plan->snapshot;
 	error = make_room(probe);
 	if (error) {
-		say(why, "no room for the numbers of the population programs", error);
+		reason_add(why, "no room for the numbers of the population programs", error);
 		goto out;
 	}
 	probe->skeleton = population__open();
 	if (!probe->skeleton) {
 		error = -errno;
-		say(why, "the population programs cannot be read", error);
+		reason_add(why, "the population programs cannot be read", error);
 		goto out;
 	}
 	memcpy((void *)&probe->skeleton->rodata->settings, settings, sizeof(*settings));
@@ -118,7 +112,7 @@ int population_probe_open(struct population_probe **result, const struct plan *p
 	if (!error)
 		error = add_group_of_all(probe);
 	if (error)
-		say(why, "the kernel refused the population programs", error);
+		reason_add(why, "the kernel refused the population programs", error);
 out:
 	if (error) {
 		population_probe_close(probe);
@@ -161,7 +155,7 @@ int population_probe_attach(struct population_probe *probe, const struct plan *p
 
 	(void)plan; /* what it leaves out is not loaded */
 	if (error)
-		say(why, "the population programs cannot be attached", error);
+		reason_add(why, "the population programs cannot be attached", error);
 	return error;
 }
 

@@ -4,15 +4,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "host/clock.h"
+#include "kernel/accept_links.h"
 #include "kernel/counters.h"
-#include "kernel/tracefs.h"
+#include "kernel/reason.h"
 #include "socket/held.h"
 
 #include "socket.skel.h"
@@ -30,19 +28,10 @@ enum entry {
 
 struct socket_probe {
 	struct socket *skeleton;
-	struct bpf_link *accept_links[2];
+	struct accept_links accept_links;
 	struct bpf_link *entry_links[ENTRIES];
 	counters *lost; /* by enum record_kind */
 };
-
-static void say(struct buffer *why, const char *what, int error)
-{
-	if (why->length)
-		buffer_add_string(why, "; ");
-	buffer_add_string(why, what);
-	buffer_add_string(why, ": ");
-	buffer_add_string(why, strerror(error < 0 ? -error : error));
-}
 
 static struct bpf_program *entry_program(const struct socket *skeleton, enum entry entry)
 {
@@ -71,13 +60,10 @@ static void choose_entries(struct socket *skeleton, const struct plan *plan)
 	}
 }
 
-/* accept() programs attach to events of tracefs, which need not be mounted: by hand, below. */
 static void choose_programs(struct socket *skeleton, const struct plan *plan)
 {
-	bpf_program__set_autoload(skeleton->progs.accept_exit, plan->accept);
-	bpf_program__set_autoload(skeleton->progs.accept4_exit, plan->accept);
-	bpf_program__set_autoattach(skeleton->progs.accept_exit, false);
-	bpf_program__set_autoattach(skeleton->progs.accept4_exit, false);
+	accept_links_prepare(skeleton->progs.accept4_exit, skeleton->progs.accept_exit,
+			     plan->accept);
 	bpf_program__set_autoload(skeleton->progs.socket_destroyed, plan->destroy);
 	bpf_program__set_autoload(skeleton->progs.reset_sent, plan->send_reset);
 	bpf_program__set_autoload(skeleton->progs.reset_received, plan->receive_reset);
@@ -114,7 +100,7 @@ int socket_probe_open(struct socket_probe **result, const struct plan *plan,
 	probe->skeleton = socket__open();
 	if (!probe->skeleton) {
 		error = -errno;
-		say(why, "the socket programs cannot be read", error);
+		reason_add(why, "the socket programs cannot be read", error);
 		goto out;
 	}
 	memcpy((void *)&probe->skeleton->rodata->settings, settings, sizeof(*settings));
@@ -123,13 +109,13 @@ int socket_probe_open(struct socket_probe **result, const struct plan *plan,
 	if (!error)
 		error = socket__load(probe->skeleton);
 	if (error)
-		say(why, "the kernel refused the socket programs", error);
+		reason_add(why, "the kernel refused the socket programs", error);
 	if (error)
 		goto out;
 	probe->lost = counters_open(bpf_map__fd(probe->skeleton->maps.lost), RECORD_KINDS);
 	if (!probe->lost) {
 		error = -errno;
-		say(why, "the counters of the socket programs cannot be read", error);
+		reason_add(why, "the counters of the socket programs cannot be read", error);
 	}
 out:
 	if (error) {
@@ -146,10 +132,7 @@ void socket_probe_detach(struct socket_probe *probe)
 		bpf_link__destroy(probe->entry_links[entry]);
 		probe->entry_links[entry] = NULL;
 	}
-	for (int i = 0; i < 2; i++) {
-		bpf_link__destroy(probe->accept_links[i]);
-		probe->accept_links[i] = NULL;
-	}
+	accept_links_detach(&probe->accept_links);
 	/* The second copy first: alone it would take what the first was never asked for. */
 	bpf_link__destroy(probe->skeleton->links.socket_state_second);
 	probe->skeleton->links.socket_state_second = NULL;
@@ -168,46 +151,6 @@ void socket_probe_close(struct socket_probe *probe)
 	free(probe);
 }
 
-/* Events of all tasks are opened on one CPU: tracepoint programs run on every one of them. */
-static struct bpf_link *attach_event(const struct bpf_program *program, const char *name)
-{
-	struct perf_event_attr attributes = {
-		.type = PERF_TYPE_TRACEPOINT,
-		.size = sizeof(attributes),
-		.sample_period = 1,
-		.wakeup_events = 1,
-	};
-	int id = tracefs_event_id("syscalls", name), descriptor;
-	struct bpf_link *link;
-
-	if (id < 0) {
-		errno = -id;
-		return NULL;
-	}
-	attributes.config = (unsigned int)id;
-	descriptor =
-		(int)syscall(SYS_perf_event_open, &attributes, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-	if (descriptor < 0)
-		return NULL;
-	link = bpf_program__attach_perf_event(program, descriptor);
-	if (!link)
-		close(descriptor);
-	return link;
-}
-
-static void attach_accept(struct socket_probe *probe, struct buffer *why)
-{
-	static const char *const names[] = {"sys_exit_accept4", "sys_exit_accept"};
-	const struct bpf_program *programs[] = {probe->skeleton->progs.accept4_exit,
-						probe->skeleton->progs.accept_exit};
-
-	for (int i = 0; i < 2; i++) {
-		probe->accept_links[i] = attach_event(programs[i], names[i]);
-		if (!probe->accept_links[i])
-			say(why, names[i], errno);
-	}
-}
-
 /* The kernel let one be attached when it was asked what it can do. */
 static int attach_entries(struct socket_probe *probe, struct buffer *why)
 {
@@ -219,7 +162,7 @@ static int attach_entries(struct socket_probe *probe, struct buffer *why)
 		probe->entry_links[entry] = bpf_program__attach(program);
 		if (probe->entry_links[entry])
 			continue;
-		say(why, bpf_program__section_name(program), errno);
+		reason_add(why, bpf_program__section_name(program), errno);
 		return -errno;
 	}
 	return 0;
@@ -230,12 +173,13 @@ int socket_probe_attach(struct socket_probe *probe, const struct plan *plan, str
 	int error = socket__attach(probe->skeleton);
 
 	if (error) {
-		say(why, "the socket programs cannot be attached", error);
+		reason_add(why, "the socket programs cannot be attached", error);
 		return error;
 	}
 	error = attach_entries(probe, why);
 	if (!error && plan->accept)
-		attach_accept(probe, why);
+		accept_links_attach(&probe->accept_links, probe->skeleton->progs.accept4_exit,
+				    probe->skeleton->progs.accept_exit, why);
 	return error;
 }
 
