@@ -425,6 +425,7 @@ int leak_watch_look(struct leak_watch *watch)
 		.netns = watch->settings.filter.netns,
 		.sock_diag = watch->plan.snapshot,
 	};
+	uint64_t spent = clock_thread();
 	struct snapshot_result result;
 	int error;
 
@@ -444,7 +445,7 @@ int leak_watch_look(struct leak_watch *watch)
 		error = close_wait_probe_sweep(watch->probe);
 	symbolizer_sweep(watch->symbolizer, STACKS_KEPT);
 	watch->looked = request.time;
-	watch->look_cost = clock_boot() - request.time;
+	watch->look_cost = clock_thread() - spent;
 	return error;
 }
 

@@ -18,6 +18,11 @@ uint64_t clock_boot(void)
 	return (uint64_t)clock_read(CLOCK_BOOTTIME);
 }
 
+uint64_t clock_thread(void)
+{
+	return (uint64_t)clock_read(CLOCK_THREAD_CPUTIME_ID);
+}
+
 uint32_t clock_hz(void)
 {
 	struct timespec tick = {.tv_nsec = 4000000};

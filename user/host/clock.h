@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The two clocks: records carry boot-clock ns, people read wall-clock time. Only the session asks;
+ * The clocks: records carry boot-clock ns, people read wall-clock time. Only the session asks;
  * everything else is given time as an argument.
  */
 #ifndef TCPCLOSE_HOST_CLOCK_H
@@ -10,6 +10,9 @@
 
 /* CLOCK_BOOTTIME now: the clock of the records. */
 uint64_t clock_boot(void);
+
+/* What this thread has used of a processor, ns: the cost of something, however busy others are. */
+uint64_t clock_thread(void);
 
 /* What to add to a boot-clock time to get wall-clock ns since 1970. Moves when the wall clock is
  * set or slewed, never with suspend. */
