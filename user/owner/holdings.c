@@ -211,31 +211,33 @@ static void look_at_thread(void *context, int task, const char *name)
 	close(directory);
 }
 
-/* A process whose first thread has ended shows no descriptors; its other threads have them. */
-static void look_at_threads(struct holdings *holdings, int directory, uint32_t pid)
+/* A process whose first thread has ended shows no descriptors, and to its user not even that; its
+ * other threads have them. */
+static bool look_at_threads(struct holdings *holdings, int proc, uint32_t pid)
 {
 	struct threads threads = {holdings, pid, false};
-	int task = openat(directory, "../task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[32];
+	int task;
 
+	snprintf(path, sizeof(path), "%u/task", pid);
+	task = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (task < 0)
-		return;
+		return false;
 	proc_each_number(task, look_at_thread, &threads);
 	close(task);
+	return threads.found;
 }
 
 static int look_at_process(struct holdings *holdings, const struct descriptors *walk, uint32_t pid)
 {
 	int directory = descriptors_process(walk, pid);
-	int result = directory;
+	int result = directory < 0 ? directory : look(holdings, directory, pid);
+	bool refused = result == -EACCES || result == -EPERM;
 
-	if (directory >= 0) {
-		result = look(holdings, directory, pid);
-		if (result == 0)
-			look_at_threads(holdings, directory, pid);
+	if (directory >= 0)
 		close(directory);
-	}
-	if (result == -EACCES || result == -EPERM)
-		holdings->refused++;
+	if ((refused || result == 0) && !look_at_threads(holdings, walk->proc, pid))
+		holdings->refused += refused;
 	/* Without descriptors of our own nobody would seem to hold anything. */
 	if (result == -EMFILE || result == -ENFILE || result == -ENOMEM)
 		return result;
