@@ -125,22 +125,23 @@ int descriptors_sockets(int directory,
 
 ssize_t descriptors_read(int directory, const char *name, char *text, size_t size)
 {
-	size_t length = 0;
-	ssize_t got = -1;
+	ssize_t length;
 	char path[32];
 	int file;
 
 	/* Up from /proc/PID/fd: by its number it might be another process by now. */
 	snprintf(path, sizeof(path), "../%s", name);
+	text[0] = '\0';
 	file = openat(directory, path, O_RDONLY | O_CLOEXEC);
-	while (file >= 0 && length < size - 1 &&
-	       (got = read(file, text + length, size - 1 - length)) > 0)
-		length += (size_t)got;
-	got = got < 0 ? -errno : (ssize_t)length;
-	if (file >= 0)
-		close(file);
-	text[got < 0 ? 0 : length] = '\0';
-	return got;
+	if (file < 0)
+		return -errno;
+	/* Such files come as one piece: the first read gets all there is room for. */
+	length = read(file, text, size - 1);
+	if (length < 0)
+		length = -errno;
+	close(file);
+	text[length > 0 ? length : 0] = '\0';
+	return length;
 }
 
 int descriptors_comm(int directory, char *comm, size_t size)

@@ -94,6 +94,14 @@ static int ask(struct holdings *holdings, const uint64_t *inodes, size_t count)
 	return 0;
 }
 
+/* A process may go or be closed to us; but when we lack something, not to find would be a wrong
+ * answer. */
+static void note_error(struct holdings *holdings, int error)
+{
+	if (error == -EMFILE || error == -ENFILE || error == -ENOMEM)
+		holdings->error = error;
+}
+
 static bool list_grow(struct holdings *holdings)
 {
 	size_t capacity = holdings->capacity ? holdings->capacity * 2 : FIRST_CAPACITY;
@@ -148,6 +156,7 @@ static struct holding_process *read_process(struct holdings *holdings, int direc
 	struct holding_process *process = pool_take(&holdings->processes);
 	const struct membership *membership;
 	uint64_t namespace;
+	int error;
 
 	if (!process) {
 		holdings->error = -ENOMEM;
@@ -166,8 +175,10 @@ static struct holding_process *read_process(struct holdings *holdings, int direc
 		process->unit = membership->unit;
 		process->pod = membership->pod;
 	}
-	if (descriptors_comm(directory, process->comm, sizeof(process->comm)) == 0)
+	error = descriptors_comm(directory, process->comm, sizeof(process->comm));
+	if (!error)
 		return process;
+	note_error(holdings, error);
 	pool_give(&holdings->processes, process);
 	return NULL;
 }
@@ -205,40 +216,44 @@ static void look_at_thread(void *context, int task, const char *name)
 		return;
 	snprintf(path, sizeof(path), "%.16s/fd", name);
 	directory = openat(task, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (directory < 0)
+	if (directory < 0) {
+		note_error(threads->holdings, -errno);
 		return;
+	}
 	threads->found = look(threads->holdings, directory, threads->pid) > 0;
 	close(directory);
 }
 
-/* A process whose first thread has ended shows no descriptors; its other threads have them. */
-static void look_at_threads(struct holdings *holdings, int directory, uint32_t pid)
+/* A process whose first thread has ended shows no descriptors, and to its user not even that; its
+ * other threads have them. */
+static bool look_at_threads(struct holdings *holdings, int proc, uint32_t pid)
 {
 	struct threads threads = {holdings, pid, false};
-	int task = openat(directory, "../task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[32];
+	int task;
 
-	if (task < 0)
-		return;
+	snprintf(path, sizeof(path), "%u/task", pid);
+	task = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (task < 0) {
+		note_error(holdings, -errno);
+		return false;
+	}
 	proc_each_number(task, look_at_thread, &threads);
 	close(task);
+	return threads.found;
 }
 
 static int look_at_process(struct holdings *holdings, const struct descriptors *walk, uint32_t pid)
 {
 	int directory = descriptors_process(walk, pid);
-	int result = directory;
+	int result = directory < 0 ? directory : look(holdings, directory, pid);
+	bool refused = result == -EACCES || result == -EPERM;
 
-	if (directory >= 0) {
-		result = look(holdings, directory, pid);
-		if (result == 0)
-			look_at_threads(holdings, directory, pid);
+	if (directory >= 0)
 		close(directory);
-	}
-	if (result == -EACCES || result == -EPERM)
-		holdings->refused++;
-	/* Without descriptors of our own nobody would seem to hold anything. */
-	if (result == -EMFILE || result == -ENFILE || result == -ENOMEM)
-		return result;
+	if ((refused || result == 0) && !look_at_threads(holdings, walk->proc, pid))
+		holdings->refused += refused;
+	note_error(holdings, result);
 	return holdings->error;
 }
 
