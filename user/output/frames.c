@@ -5,13 +5,20 @@
 
 #include "output/text.h"
 
-#define FILE_WIDTH 32
+#define FILE_WIDTH 24
+#define MODULE_WIDTH 40
+#define FUNCTION_LEAST 16
 
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
+}
+
+static bool is_known(const char *name)
+{
+	return name && name[0];
 }
 
 static bool starts_with_any(const char *text, const char *const *prefixes)
@@ -45,9 +52,9 @@ static bool is_wrapper(const struct stack_frame *frame)
 	static const char *const functions[] = {"syscall.", "internal/", "runtime.", "net.(",
 						"std::sys", "std::net",  "<std::",   NULL};
 
-	if (frame->module && starts_with_any(base_name(frame->module), modules))
+	if (is_known(frame->module) && starts_with_any(base_name(frame->module), modules))
 		return true;
-	if (!frame->function)
+	if (!is_known(frame->function))
 		return false;
 	return is_call(frame->function) || starts_with_any(frame->function, functions);
 }
@@ -96,15 +103,15 @@ const char *stack_end_text(enum stack_end end)
 /* What stands for a function that is not known. */
 static void add_place(struct buffer *out, const struct stack_frame *frame, bool whole)
 {
-	if (frame->module) {
+	if (is_known(frame->module)) {
 		if (whole)
-			text_add_path(out, frame->module, FILE_WIDTH);
+			text_add_path(out, frame->module, MODULE_WIDTH);
 		else
 			buffer_add_escaped(out, base_name(frame->module), SIZE_MAX);
 		buffer_add_char(out, '+');
 	}
 	buffer_add_literal(out, "0x");
-	buffer_add_hex(out, frame->module ? frame->offset : frame->address, 1);
+	buffer_add_hex(out, is_known(frame->module) ? frame->offset : frame->address, 1);
 }
 
 static void add_line(struct buffer *out, const struct stack_frame *frame)
@@ -115,33 +122,60 @@ static void add_line(struct buffer *out, const struct stack_frame *frame)
 	buffer_add_unsigned(out, frame->line);
 }
 
-void frame_add(struct buffer *out, const struct stack_frame *frame, size_t columns)
+/* Go writes the path of the package before the name: that is the first to go. */
+static void add_function(struct buffer *out, const char *function, size_t columns)
 {
 	size_t start = out->length;
+	const char *slash;
 
-	if (!frame->function) {
+	buffer_add_escaped(out, function, SIZE_MAX);
+	if (text_width(out, start) <= columns)
+		return;
+	out->length = start;
+	slash = memrchr(function, '/', strcspn(function, "([<"));
+	if (slash)
+		buffer_add_literal(out, "…");
+	buffer_add_escaped(out, slash ? slash : function, SIZE_MAX);
+	if (text_width(out, start) <= columns)
+		return;
+	out->length = text_cut(out, start, columns - 1);
+	buffer_add_literal(out, "…");
+}
+
+static void add_file(struct buffer *out, const struct stack_frame *frame)
+{
+	if (!is_known(frame->file))
+		return;
+	buffer_add_char(out, ' ');
+	text_add_path(out, frame->file, FILE_WIDTH);
+	add_line(out, frame);
+}
+
+void frame_add(struct buffer *out, const struct stack_frame *frame, size_t columns)
+{
+	size_t start = out->length, file;
+
+	if (!is_known(frame->function)) {
 		add_place(out, frame, true);
-	} else {
-		buffer_add_escaped(out, frame->function, SIZE_MAX);
-		if (text_width(out, start) > columns) {
-			out->length = text_cut(out, start, columns - 1);
-			buffer_add_literal(out, "…");
-		}
+		add_file(out, frame);
+		return;
 	}
-	if (frame->file) {
-		buffer_add_char(out, ' ');
-		text_add_path(out, frame->file, FILE_WIDTH);
-		add_line(out, frame);
-	}
+	/* The file says how much is left to the function. */
+	add_file(out, frame);
+	file = text_width(out, start);
+	out->length = start;
+	add_function(out, frame->function,
+		     columns > file + FUNCTION_LEAST ? columns - file : FUNCTION_LEAST);
+	add_file(out, frame);
 }
 
 void frame_add_word(struct buffer *out, const struct stack_frame *frame)
 {
-	if (frame->function)
+	if (is_known(frame->function))
 		buffer_add_escaped(out, frame->function, SIZE_MAX);
 	else
 		add_place(out, frame, false);
-	if (frame->file) {
+	if (is_known(frame->file)) {
 		buffer_add_char(out, '@');
 		buffer_add_escaped(out, base_name(frame->file), SIZE_MAX);
 		add_line(out, frame);

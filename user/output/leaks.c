@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "output/leaks.h"
 
+#include "output/text.h"
+
 const char *trend_name(enum close_wait_trend trend)
 {
 	static const char *const names[TRENDS] = {
@@ -23,4 +25,19 @@ const char *created_text(unsigned int how)
 	default:
 		return "created";
 	}
+}
+
+void leaks_add_holder(struct buffer *out, const struct close_wait_holder *holder)
+{
+	text_add_process(out, holder->pid, holder->comm, sizeof(holder->comm));
+	if (holder->fd >= 0)
+		text_add_count(out, " fd ", (uint32_t)holder->fd, "");
+}
+
+void leaks_add_age(struct buffer *out, const char *before, uint64_t age, bool at_least)
+{
+	buffer_add_string(out, before);
+	if (at_least)
+		buffer_add_literal(out, "at least ");
+	text_add_duration(out, age);
 }

@@ -18,5 +18,9 @@ void table_close_wait_view(struct output *output, const struct close_wait_view *
 
 const char *trend_name(enum close_wait_trend trend); /* as in JSON: growing */
 const char *created_text(unsigned int how);          /* accepted, connected, created */
+/* before, then 4 min 03 s or at least 4 min 03 s */
+void leaks_add_age(struct buffer *out, const char *before, uint64_t age, bool at_least);
+/* server[812] fd 9 */
+void leaks_add_holder(struct buffer *out, const struct close_wait_holder *holder);
 
 #endif

@@ -1,90 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-/*
- * One line per teardown, as wide as it must be. An address column grows with the widest address
- * so far, so that IPv4 alone stays narrow.
- */
+/* One line per teardown, as wide as it must be. */
+#include "output/columns.h"
 #include "output/facts.h"
+#include "output/leaks.h"
 #include "output/summary.h"
 #include "output/text.h"
 
-#define ADDRESS_WIDTH 15 /* 255.255.255.255 */
-#define COMM_WIDTH 15
 #define MS 1000000
-
-static void add_column(struct buffer *out, const char *text, size_t width)
-{
-	size_t start = out->length;
-
-	buffer_add_string(out, text);
-	text_pad(out, start, width + 1);
-}
-
-/* A number at the right end of its column; - when it is not known. */
-static void add_number(struct buffer *out, bool known, uint64_t number, size_t width)
-{
-	size_t start = out->length;
-
-	if (known)
-		buffer_add_unsigned(out, number);
-	else
-		buffer_add_char(out, '-');
-	text_align_right(out, start, width);
-	buffer_add_char(out, ' ');
-}
-
-static void add_ms(struct buffer *out, bool known, uint64_t ns, size_t width)
-{
-	size_t start = out->length;
-
-	if (known)
-		buffer_add_fixed(out, ns, MS, 3);
-	else
-		buffer_add_char(out, '-');
-	text_align_right(out, start, width);
-	buffer_add_char(out, ' ');
-}
-
-static void add_owner(struct buffer *out, const struct connection_end *local)
-{
-	const struct owner *owner = &local->socket.owner;
-	size_t start;
-
-	if (!local->has_socket || !owner->pid) {
-		add_column(out, "-", 7);
-		add_column(out, "-", COMM_WIDTH);
-		return;
-	}
-	start = out->length;
-	buffer_add_unsigned(out, owner->pid);
-	text_pad(out, start, 8);
-	start = out->length;
-	buffer_add_escaped(out, owner->comm, RECORD_COMM_LENGTH);
-	text_pad(out, start, COMM_WIDTH + 1);
-}
-
-static void add_endpoint(struct output *output, const uint8_t address[16], unsigned int port)
-{
-	struct buffer *out = &output->out;
-	size_t start = out->length;
-
-	buffer_add_address(out, address);
-	if (text_width(out, start) > output->address_width)
-		output->address_width = (uint32_t)text_width(out, start);
-	text_pad(out, start, output->address_width + 1);
-	start = out->length;
-	buffer_add_unsigned(out, port);
-	text_pad(out, start, 6);
-}
-
-/* The words of the last column, separated by commas. */
-static void add_word(struct buffer *out, size_t start, const char *word)
-{
-	if (!word)
-		return;
-	if (out->length > start)
-		buffer_add_char(out, ',');
-	buffer_add_escaped(out, word, SIZE_MAX);
-}
 
 static void add_reasons(struct output *output, const struct teardown_report *report)
 {
@@ -93,14 +15,13 @@ static void add_reasons(struct output *output, const struct teardown_report *rep
 	const char *name;
 
 	if (report->verdict.cause != CAUSE_NONE)
-		add_word(out, start, close_cause_info(report->verdict.cause)->name);
-	add_word(out, start, lookup_reset_reason(output, &report->verdict));
-	add_word(out, start, socket_error_name(local_end(report)));
+		column_add_word(out, start, close_cause_info(report->verdict.cause)->name);
+	column_add_word(out, start, lookup_reset_reason(output, &report->verdict));
+	column_add_word(out, start, socket_error_name(local_end(report)));
 	for (unsigned int bit = 0; (name = incomplete_name(bit)); bit++)
 		if (report->incomplete & 1u << bit)
-			add_word(out, start, name);
-	if (out->length == start)
-		buffer_add_char(out, '-');
+			column_add_word(out, start, name);
+	column_end_words(out, start);
 }
 
 static void table_begin(struct output *output)
@@ -108,21 +29,22 @@ static void table_begin(struct output *output)
 	struct buffer *out = &output->out;
 
 	output->address_width = ADDRESS_WIDTH;
-	add_column(out, "TIME(UTC)", 12);
-	add_column(out, "PID", 7);
-	add_column(out, "COMM", COMM_WIDTH);
-	add_column(out, "LADDR", ADDRESS_WIDTH);
-	add_column(out, "LPORT", 5);
-	add_column(out, "RADDR", ADDRESS_WIDTH);
-	add_column(out, "RPORT", 5);
-	add_column(out, "KIND", 16);
-	add_column(out, "BY", 7);
+	column_add(out, "TIME(UTC)", 12);
+	column_add(out, "PID", PID_WIDTH);
+	column_add(out, "COMM", COMM_WIDTH);
+	column_add(out, "LADDR", ADDRESS_WIDTH);
+	column_add(out, "LPORT", PORT_WIDTH);
+	column_add(out, "RADDR", ADDRESS_WIDTH);
+	column_add(out, "RPORT", PORT_WIDTH);
+	column_add(out, "KIND", 16);
+	column_add(out, "BY", 7);
 	buffer_add_literal(out, "    HALF_MS    TOTAL_MS         TX         RX RTX REASON\n");
 }
 
 static void table_teardown(struct output *output, const struct teardown_report *report)
 {
 	const struct connection_end *local = local_end(report);
+	const struct owner *owner = &local->socket.owner;
 	const struct verdict *verdict = &report->verdict;
 	struct flow flow = end_flow(report->connection, report->local);
 	struct buffer *out = &output->out;
@@ -130,22 +52,21 @@ static void table_teardown(struct output *output, const struct teardown_report *
 
 	buffer_add_clock(out, (int64_t)report->time + output->options.wall_offset);
 	buffer_add_char(out, ' ');
-	add_owner(out, local);
-	add_endpoint(output, flow.local, flow.local_port);
-	add_endpoint(output, flow.remote, flow.remote_port);
+	column_add_process(out, local->has_socket ? owner->pid : 0, owner->comm);
+	column_add_endpoint(output, flow.local, flow.local_port);
+	column_add_endpoint(output, flow.remote, flow.remote_port);
 	start = out->length;
 	if (verdict->inferred)
 		buffer_add_char(out, '~');
 	buffer_add_string(out, close_kind_info(verdict->kind)->name);
 	text_pad(out, start, 17);
-	add_column(out, closed_by_name(verdict->closed_by), 7);
-	add_ms(out, verdict->half_close_ns, verdict->half_close_ns, 11);
-	add_ms(out, true, report_offset(report, report_last_time(report)), 11);
-	add_number(out, local->has_socket, local->socket.bytes_sent, 10);
-	add_number(out, local->has_socket, local->socket.bytes_received, 10);
-	add_number(out, true, fin_retransmissions(report->connection, report->local), 3);
+	column_add(out, closed_by_name(verdict->closed_by), 7);
+	column_add_time(out, verdict->half_close_ns, false, verdict->half_close_ns, MS, 11);
+	column_add_time(out, true, false, report_offset(report, report_last_time(report)), MS, 11);
+	column_add_number(out, local->has_socket, local->socket.bytes_sent, 10);
+	column_add_number(out, local->has_socket, local->socket.bytes_received, 10);
+	column_add_number(out, true, fin_retransmissions(report->connection, report->local), 3);
 	add_reasons(output, report);
-	buffer_add_char(out, '\n');
 }
 
 static void table_time_wait(struct output *output, const struct time_wait_report *report)
@@ -168,7 +89,7 @@ void table_time_wait_summary(struct output *output, const struct time_wait_view 
 	output->summarized = true;
 	buffer_add_clock(out, (int64_t)view->time + output->options.wall_offset);
 	buffer_add_char(out, ' ');
-	add_number(out, true, view->total.now, 10);
+	column_add_number(out, true, view->total.now, 10);
 	start = out->length;
 	buffer_add_fixed(out, view->entered_rate, 1000, 1);
 	text_align_right(out, start, 10);
@@ -179,8 +100,8 @@ void table_time_wait_summary(struct output *output, const struct time_wait_view 
 	buffer_add_char(out, ' ');
 	for (const enum time_wait_end *end = summary_ends; *end != TIME_WAIT_ENDS; end++)
 		if (summary_end_promised(*end))
-			add_number(out, true, view->ended_lately[*end],
-				   *end == TIME_WAIT_DESTROYED ? 9 : 8);
+			column_add_number(out, true, view->ended_lately[*end],
+					  *end == TIME_WAIT_DESTROYED ? 9 : 8);
 	start = out->length;
 	if (runs_out)
 		buffer_add_fixed(out, tightest->forecast.exhausted_in, 1000 * MS, 1);
@@ -203,5 +124,7 @@ const struct output_format output_table = {
 	.teardown = table_teardown,
 	.time_wait = table_time_wait,
 	.time_wait_summary = table_time_wait_summary,
+	.close_wait = table_close_wait,
+	.close_wait_view = table_close_wait_view,
 	.end = table_end,
 };

@@ -6,6 +6,7 @@
  */
 #include "base/container.h"
 #include "output/facts.h"
+#include "output/leaks.h"
 #include "output/sentence.h"
 #include "output/summary.h"
 #include "output/text.h"
@@ -623,5 +624,7 @@ const struct output_format output_timeline = {
 	.teardown = timeline_teardown,
 	.time_wait = timeline_time_wait,
 	.time_wait_summary = screen_time_wait_summary,
+	.close_wait = text_close_wait,
+	.close_wait_view = screen_close_wait_view,
 	.end = timeline_end,
 };
