@@ -363,6 +363,15 @@ static void count_suspect(struct close_wait_view *view, const struct close_wait_
 	view->oldest_at_least = !report->since;
 }
 
+/* The oldest first. */
+static int compare_reports(const void *a, const void *b)
+{
+	const struct close_wait_report *left = *(const struct close_wait_report *const *)a;
+	const struct close_wait_report *right = *(const struct close_wait_report *const *)b;
+
+	return (left->age < right->age) - (left->age > right->age);
+}
+
 const struct close_wait_view *close_wait_view(struct close_wait *close_wait, bool final)
 {
 	const struct close_wait_lookup *lookup = close_wait->lookup;
@@ -391,6 +400,9 @@ const struct close_wait_view *close_wait_view(struct close_wait *close_wait, boo
 		join(close_wait, entry, &close_wait->members[view->suspects], &facts);
 		count_suspect(view, &entry->report);
 	}
+	if (view->fresh_count)
+		qsort(close_wait->fresh, view->fresh_count, sizeof(close_wait->fresh[0]),
+		      compare_reports);
 	view->fresh = close_wait->fresh;
 	view->group_count = close_wait_groups_make(close_wait->groups, close_wait->members,
 						   view->suspects, close_wait->now, &view->groups);
