@@ -415,6 +415,8 @@ static void short_stacks(const char *format)
 		report->holder_count = 1;
 		set_step(&report->created, end % 2 ? OWNER_ACCEPT : 0, 812, "server",
 			 NOW - 2 * MINUTE, &stacks[end]);
+		if (end == STACK_PENDING)
+			set_step(&report->last_read, 0, 812, "server", NOW - MINUTE, &read_stack);
 		add_group(report, 1);
 	}
 	show(format);

@@ -85,8 +85,9 @@ static void put_losses(struct screen *screen, const struct close_wait_view *view
 		{view->dropped, " more socket found no room: the numbers below are too small",
 		 " more sockets found no room: the numbers below are too small"},
 		{view->origins_lost,
-		 " connect() or accept() found no room: whose socket it made is not known",
-		 " calls of connect() or accept() found no room: whose sockets is not known"},
+		 " connect() or accept() found no room: which code called it is not known",
+		 " calls of connect() or accept() found no room: which code made them is not "
+		 "known"},
 		{view->stacks_lost, " stack found no room: which code it was is not known",
 		 " stacks found no room: which code it was is not known"},
 	};
@@ -125,16 +126,16 @@ static void put_groups(struct screen *screen, const struct close_wait_view *view
 
 			if ((group->trend == TREND_GROWING) != !pass)
 				continue;
+			following--;
 			if (!brief)
 				screen_group_put(screen, view, group);
-			if (rows && following < view->group_count && !brief)
+			if (rows && following + 1 < view->group_count && !brief)
 				brief = count_lines(screen) + following * BRIEF_LINES > rows;
 			if (brief) {
 				screen->text.length = start;
 				screen->line = start;
 				screen_group_put_brief(screen, group);
 			}
-			following--;
 		}
 	}
 	if (brief)

@@ -172,7 +172,7 @@ static void put_frame(struct screen *screen, const struct stack_frame *frame, co
 	screen_end_line(screen, NULL);
 }
 
-/* The frames after a label; what is missing in a line of its own. */
+/* The frames after a label; what is missing in a line of its own. There is one or the other. */
 static void put_frames(struct screen *screen, const struct stack *stack, uint32_t limit)
 {
 	uint32_t first = stack->count ? stack_own(stack) : 0;
@@ -193,11 +193,8 @@ static void put_frames(struct screen *screen, const struct stack *stack, uint32_
 		buffer_add_literal(cell, "; ");
 	if (end)
 		buffer_add_string(cell, end);
-	if (!cell->length) {
-		if (!shown)
-			screen_end_line(screen, NULL);
+	if (!cell->length)
 		return;
-	}
 	if (shown)
 		buffer_add_repeat(&screen->text, ' ', COLUMN);
 	text_add_wrapped(&screen->text, cell->data, cell->length, COLUMN, COLUMN, screen->width);
@@ -208,11 +205,13 @@ static void put_frames(struct screen *screen, const struct stack *stack, uint32_
 static void put_code(struct screen *screen, const struct close_wait_view *view,
 		     const struct close_wait_group *group, uint32_t limit)
 {
+	const struct stack *stack = group->stack;
+
 	if (!group->accepted)
 		return; /* no code has it yet */
-	if (group->stack) {
+	if (stack && (stack->count || stack_end_text(stack->end))) {
 		put_label(screen, created_text(group->how), " in");
-		put_frames(screen, group->stack, limit);
+		put_frames(screen, stack, limit);
 		return;
 	}
 	buffer_add_repeat(&screen->text, ' ', INDENT);
@@ -233,8 +232,8 @@ static void put_code(struct screen *screen, const struct close_wait_view *view,
 /* Which code knew, or could have known, that the peer was done. */
 static void put_last_read(struct screen *screen, const struct close_wait_group *group)
 {
+	const struct stack_frame *created = stack_own_frame(group->stack), *frame;
 	const struct close_wait_report *example = group->example;
-	const struct stack_frame *frame;
 
 	if (!example || !example->last_read.time)
 		return;
@@ -242,7 +241,7 @@ static void put_last_read(struct screen *screen, const struct close_wait_group *
 	if (!frame)
 		return;
 	put_label(screen, example->last_read_bytes ? "last read in" : "end read in", "");
-	put_frame(screen, frame, group->stack ? stack_own_frame(group->stack)->module : NULL);
+	put_frame(screen, frame, created ? created->module : NULL);
 }
 
 static void put_stopped(struct screen *screen, const struct close_wait_report *example)
@@ -254,7 +253,7 @@ static void put_stopped(struct screen *screen, const struct close_wait_report *e
 			continue;
 		buffer_add_repeat(&screen->text, ' ', INDENT);
 		text_add_process(&screen->text, holder->pid, holder->comm, sizeof(holder->comm));
-		buffer_add_literal(&screen->text, " is stopped: by a signal or a debugger");
+		buffer_add_literal(&screen->text, " is stopped by a signal or a debugger");
 		screen_end_line(screen, SCREEN_YELLOW);
 		return;
 	}
