@@ -4,11 +4,6 @@
 #include <stddef.h>
 #include <string.h>
 
-static bool begins(const char *text, const char *start)
-{
-	return strncmp(text, start, strlen(start)) == 0;
-}
-
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -16,41 +11,59 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static bool is_c_library(const char *path)
+static bool is_known(const char *name)
 {
-	const char *name = base_name(path);
-
-	return begins(name, "libc.so") || begins(name, "libc-") || begins(name, "libpthread") ||
-	       begins(name, "ld-linux") || begins(name, "ld-musl") || begins(name, "libc.musl");
+	return name && name[0];
 }
 
-/* In a program that is linked statically. */
-static bool is_wrapper(const char *function)
+static bool starts_with_any(const char *text, const char *const *prefixes)
 {
-	static const char *const names[] = {"accept", "accept4", "connect",  "read",    "readv",
-					    "recv",   "recvmsg", "recvfrom", "recvmmsg"};
-
-	while (*function == '_')
-		function++;
-	if (begins(function, "libc_"))
-		function += strlen("libc_");
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(function, names[i]) == 0)
+	for (; *prefixes; prefixes++)
+		if (!strncmp(text, *prefixes, strlen(*prefixes)))
 			return true;
 	return false;
 }
 
-uint32_t stack_first_own(const struct stack *stack)
+static bool is_call(const char *function)
 {
-	uint32_t first = 0;
+	static const char *const names[] = {"accept", "accept4", "connect",  "read", "readv",
+					    "recv",   "recvmsg", "recvfrom", NULL};
 
-	while (first < stack->count) {
-		const struct stack_frame *frame = &stack->frames[first];
+	if (starts_with_any(function, (const char *const[]){"__libc_", NULL}))
+		return true;
+	if (!strncmp(function, "__", 2))
+		function += 2;
+	for (const char *const *name = names; *name; name++)
+		if (!strcmp(function, *name))
+			return true;
+	return false;
+}
 
-		if (!(frame->module && is_c_library(frame->module)) &&
-		    !(frame->function && is_wrapper(frame->function)))
-			break;
-		first++;
-	}
-	return first;
+/* What stands between a program's code and the kernel: the C library, or what Go and Rust have in
+ * its place. */
+static bool is_wrapper(const struct stack_frame *frame)
+{
+	static const char *const modules[] = {"libc.so",  "libc-",   "libc.musl", "libpthread",
+					      "ld-linux", "ld-musl", "[vdso]",    NULL};
+	static const char *const functions[] = {"syscall.", "internal/", "runtime.", "net.(",
+						"std::sys", "std::net",  "<std::",   NULL};
+
+	if (is_known(frame->module) && starts_with_any(base_name(frame->module), modules))
+		return true;
+	if (!is_known(frame->function))
+		return false;
+	return is_call(frame->function) || starts_with_any(frame->function, functions);
+}
+
+uint32_t stack_own(const struct stack *stack)
+{
+	for (uint32_t i = 0; i < stack->count; i++)
+		if (!is_wrapper(&stack->frames[i]))
+			return i;
+	return 0;
+}
+
+const struct stack_frame *stack_own_frame(const struct stack *stack)
+{
+	return stack && stack->count ? &stack->frames[stack_own(stack)] : NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * A call stack as people read it, the innermost frame first. Plain data: it knows neither how a
- * stack is taken nor where names come from. Strings are from outside and not escaped.
+ * A call stack as people read it, the innermost frame first, and where in it a program's own code
+ * begins. It knows neither how a stack is taken nor where names come from. Strings are from outside
+ * and not escaped.
  */
 #ifndef TCPCLOSE_BASE_STACK_H
 #define TCPCLOSE_BASE_STACK_H
@@ -37,8 +38,9 @@ struct stack {
 	enum stack_end end;
 };
 
-/* The first frame that is not the C library's wrapper of the system call; count if there is none.
- */
-uint32_t stack_first_own(const struct stack *stack);
+/* The first frame that does not merely wrap a system call; 0 if all do. */
+uint32_t stack_own(const struct stack *stack);
+/* NULL: there is no stack, or nothing in it. */
+const struct stack_frame *stack_own_frame(const struct stack *stack);
 
 #endif

@@ -80,7 +80,7 @@ struct close_wait_group {
 	uint64_t oldest;        /* age, ns */
 	bool oldest_at_least;   /* ... which is a lower bound */
 	int64_t growth_per_min; /* in thousandths */
-	enum close_wait_trend trend;
+	enum trend_direction trend;
 	struct close_wait_peer peers[CLOSE_WAIT_PEERS]; /* by address, the most first */
 	uint32_t peer_count;                            /* how many are in peers */
 	uint32_t all_peers;                             /* how many there are */

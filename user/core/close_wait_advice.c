@@ -11,13 +11,12 @@ static void add_program(struct buffer *out, const struct close_wait_group *group
 		buffer_add_literal(out, "the program");
 }
 
+/* With a function to name; NULL if there is none. */
 static const struct stack_frame *own_frame(const struct stack *stack)
 {
-	uint32_t first = stack ? stack_first_own(stack) : 0;
+	const struct stack_frame *frame = stack_own_frame(stack);
 
-	return stack && first < stack->count && stack->frames[first].function
-		       ? &stack->frames[first]
-		       : NULL;
+	return frame && frame->function ? frame : NULL;
 }
 
 /* handle_client() (server.c:42) */

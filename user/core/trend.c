@@ -71,8 +71,8 @@ static struct sum sum_of(const struct trend *trend, int window, uint64_t now)
 	return sum;
 }
 
-static enum close_wait_trend direction_of(const struct trend *trend, const struct sum *sum,
-					  uint64_t now)
+static enum trend_direction direction_of(const struct trend *trend, const struct sum *sum,
+					 uint64_t now)
 {
 	if (sum->left > sum->came)
 		return TREND_DRAINING;

@@ -12,7 +12,7 @@
 #define TREND_WINDOWS 3
 #define TREND_SLOTS 16
 
-enum close_wait_trend {
+enum trend_direction {
 	TREND_UNKNOWN = 0, /* watched for too short a time */
 	TREND_STEADY,
 	TREND_GROWING,  /* they come one after the other and stay */
@@ -32,7 +32,7 @@ struct trend {
 };
 
 struct trend_judgement {
-	enum close_wait_trend direction;
+	enum trend_direction direction;
 	int64_t per_min; /* in thousandths */
 };
 

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Call stacks as people read them: where a program's own code begins, and a frame in a few words.
- * It knows how runtimes name what wraps a system call, and nothing of sockets or reports.
+ * Frames of a call stack in a few words, and how far a stack reaches. Knows nothing of sockets or
+ * reports.
  */
 #ifndef TCPCLOSE_OUTPUT_FRAMES_H
 #define TCPCLOSE_OUTPUT_FRAMES_H
 
 #include "base/buffer.h"
 #include "base/stack.h"
-
-/* The first frame that does not merely wrap a system call; 0 if all do. */
-uint32_t stack_own(const struct stack *stack);
-/* NULL: there is no stack, or nothing in it. */
-const struct stack_frame *stack_own_frame(const struct stack *stack);
 
 const char *stack_end_name(enum stack_end end); /* no-frame-pointers */
 const char *stack_end_text(enum stack_end end); /* in plain words; NULL: nothing to say */

@@ -3,7 +3,7 @@
 
 #include "output/text.h"
 
-const char *trend_name(enum close_wait_trend trend)
+const char *trend_name(enum trend_direction trend)
 {
 	static const char *const names[TRENDS] = {
 		[TREND_UNKNOWN] = "unknown",

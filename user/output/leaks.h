@@ -16,8 +16,8 @@ void screen_close_wait_view(struct output *output, const struct close_wait_view 
 void table_close_wait(struct output *output, const struct close_wait_report *report);
 void table_close_wait_view(struct output *output, const struct close_wait_view *view);
 
-const char *trend_name(enum close_wait_trend trend); /* as in JSON: growing */
-const char *created_text(unsigned int how);          /* accepted, connected, created */
+const char *trend_name(enum trend_direction trend); /* as in JSON: growing */
+const char *created_text(unsigned int how);         /* accepted, connected, created */
 /* before, then 4 min 03 s or at least 4 min 03 s */
 void leaks_add_age(struct buffer *out, const char *before, uint64_t age, bool at_least);
 /* server[812] fd 9 */
