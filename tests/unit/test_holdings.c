@@ -442,7 +442,7 @@ static void processes_that_come_and_go(void **state)
 	if (begin_child(&child, 0))
 		fork_without_end(&child);
 	await_child(&child);
-	for (int round = 0; round < 50; round++) {
+	for (int round = 0; round < 20; round++) {
 		assert_int_equal(holdings_scan(holdings, inodes, 32), 0);
 		for (int i = 0; i < 32; i++) {
 			size_t count, ours = 0;

@@ -37,8 +37,11 @@ struct holdings *holdings_new(void); /* NULL: no memory */
 void holdings_free(struct holdings *holdings);
 
 /* Scans /proc for these inodes, in any order, doubles and zeros allowed; what an earlier scan found
- * is forgotten. A process may go while it is looked at: it then holds nothing. 0 or a negative
- * errno. */
+ * is forgotten. A process may go while it is looked at: it then holds nothing. Threads that have a
+ * table of descriptors of their own, unshare(2), are not looked at. 0 or a negative errno.
+ *
+ * It is the system calls that cost: per process four, per descriptor one, and ten for a process
+ * that holds one. With 10,000 processes and 110,000 descriptors 0.6 to 0.8 s. */
 int holdings_scan(struct holdings *holdings, const uint64_t *inodes, size_t count);
 
 /* Those of one inode, by pid and descriptor; NULL and 0 if nobody holds it. Valid until the next
