@@ -295,7 +295,7 @@ static int scan(struct holdings *holdings)
 
 int holdings_scan(struct holdings *holdings, const uint64_t *inodes, size_t count)
 {
-	uint64_t start = clock_boot();
+	uint64_t start = clock_thread();
 	int error;
 
 	clear(holdings);
@@ -304,7 +304,7 @@ int holdings_scan(struct holdings *holdings, const uint64_t *inodes, size_t coun
 		error = scan(holdings);
 	if (error)
 		clear(holdings);
-	holdings->cost = clock_boot() - start;
+	holdings->cost = clock_thread() - start;
 	return error;
 }
 

@@ -53,7 +53,7 @@ const struct holding *holdings_of(const struct holdings *holdings, uint64_t inod
 size_t holdings_dropped(const struct holdings *holdings);
 size_t holdings_refused(const struct holdings *holdings);
 
-/* What the last scan cost, ns. */
+/* What the last scan cost, ns of processor time. */
 uint64_t holdings_cost(const struct holdings *holdings);
 
 #endif
