@@ -36,10 +36,50 @@ static __always_inline __u64 mix_nearest(__u64 hash, const struct close_wait_sta
 	return hash;
 }
 
+/* A stack is no larger than this. */
+#define STACK_REACH (64u << 20)
+
+/* Where a frame pointer points to, on x86-64 and arm64 alike. */
+struct user_frame {
+	__u64 fp; /* of the caller */
+	__u64 return_address;
+};
+
+/* A caller's frame is further up on the same stack. What is not is no frame pointer: to follow it
+ * would be a page fault, which costs more than all the rest. */
+static __always_inline bool may_be_frame(__u64 fp, __u64 below)
+{
+	return fp >= below && fp - below < STACK_REACH && !(fp & 7);
+}
+
+static __always_inline void follow_frames(struct close_wait_stack *stack)
+{
+	__u64 fp = stack->fp, below = stack->sp;
+	struct user_frame frame;
+
+	stack->chain[0] = stack->ip;
+	stack->frames = 1;
+	for (__u32 i = 1; i < CLOSE_WAIT_FRAMES; i++) {
+		if (!may_be_frame(fp, below) ||
+		    bpf_probe_read_user(&frame, sizeof(frame), (const void *)fp) ||
+		    !frame.return_address)
+			return;
+		stack->chain[i] = frame.return_address;
+		stack->frames = i + 1;
+		below = fp + sizeof(frame);
+		fp = frame.fp;
+	}
+}
+
 static __always_inline void take_chain(void *context, struct close_wait_stack *stack)
 {
-	long size = bpf_get_stack(context, stack->chain, sizeof(stack->chain), BPF_F_USER_STACK);
+	long size;
 
+	if (stack->ip) {
+		follow_frames(stack);
+		return;
+	}
+	size = bpf_get_stack(context, stack->chain, sizeof(stack->chain), BPF_F_USER_STACK);
 	stack->frames = size > 0 ? (__u64)size / sizeof(stack->chain[0]) : 0;
 }
 
