@@ -115,6 +115,8 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/librooms.a $(BUILD)/libcore.a
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MT $@ -o $@ $< $(BUILD)/librooms.a \
 	$(BUILD)/libcore.a $(TEST_LIBS)
 
+$(BUILD)/tests/workload/forgotten: ALL_CFLAGS += -O1 -g -fno-omit-frame-pointer
+
 $(unit_tests): TEST_LIBS = -lcmocka
 $(bpf_tests) $(bpf_tools): TEST_LIBS = $(LIBS)
 $(workloads): TEST_LIBS = -pthread

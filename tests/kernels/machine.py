@@ -48,6 +48,7 @@ class Transcript:
         self.console = console.replace("\r", "").splitlines()
         self.modes = {}
         self.waits = None
+        self.leaks = {}
         self.log = []
         for part in parts:
             title, *lines = part.splitlines()
@@ -56,6 +57,8 @@ class Transcript:
                 self.modes[options] = lines
             elif what == "waits":
                 self.waits = lines
+            elif what == "leaks":
+                self.leaks[options] = lines
             elif what == "log":
                 self.log = lines
 
@@ -69,7 +72,7 @@ def _libraries(program):
     return re.findall(r"(/\S+) \(0x", listed)
 
 
-def _fill(root, kernel, programs, modes, waits):
+def _fill(root, kernel, programs, files):
     for name in FOLDERS:
         os.makedirs(os.path.join(root, name))
     shutil.copy(BUSYBOX, os.path.join(root, "bin/busybox"))
@@ -81,7 +84,7 @@ def _fill(root, kernel, programs, modes, waits):
             shutil.copy(library, root + library)
     shutil.copytree(os.path.join(kernel, "modules"), os.path.join(root, "modules"),
                     dirs_exist_ok=True)
-    for name, lines in ("modes", modes), ("waits", waits):
+    for name, lines in files.items():
         with open(os.path.join(root, name), "w", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in lines)
 
@@ -101,14 +104,15 @@ class Machines:
         self._running = set()
         self._stopped = False
 
-    def run(self, kernel, programs, modes, waits):
-        """Starts the kernel of a folder, runs the modes in it one after the other, and then the
-        tracers of `waits` (options) side by side; the transcript. A machine that
+    def run(self, kernel, programs, **options):
+        """Starts the kernel of a folder, runs in it what `init` makes of options (lists of lines):
+        the tracers of `modes` one after the other, those of `waits` side by side, those of `leaks`
+        one after the other; the transcript. A machine that
         died (not one that hangs) is started once more: QEMU without KVM now and then breaks a
         guest of two CPUs, most often as it starts."""
         with tempfile.TemporaryDirectory(prefix="tcpclose-machine-") as work:
             root, archive = os.path.join(work, "root"), os.path.join(work, "initramfs")
-            _fill(root, kernel, programs, modes, waits)
+            _fill(root, kernel, programs, options)
             _pack(root, archive)
             transcript = self._start(kernel, archive, work)
             if not transcript.ended and not transcript.hung and not self._stopped:

@@ -19,6 +19,7 @@ from harness.expect import expect, segments
 from harness.tap import Failure, Skip, case
 from harness.tracer import BUILD, PROGRAM
 from machine import Machines, Unable, check
+import leaks
 import waits
 
 CACHE = os.environ.get("KERNEL_CACHE", os.path.join(BUILD, "kernels"))
@@ -92,9 +93,9 @@ class Bench:
         folder = obtain(kernel, CACHE)
         begin = time.monotonic()
         programs = [PROGRAM, *(os.path.join(BUILD, "tests/workload", name)
-                               for name in ("closes", "waits"))]
-        transcript = self._machines.run(folder, programs, modes_of(folder),
-                                     [*WAITS, *COUNTERS])
+                               for name in ("closes", "waits", "forgotten"))]
+        transcript = self._machines.run(folder, programs, modes=modes_of(folder),
+                                        waits=[*WAITS, *COUNTERS], leaks=leaks.MODES)
         transcript.seconds = time.monotonic() - begin
         return transcript
 
@@ -260,6 +261,19 @@ def try_waits(bench, kernel):
         raise Failure("\n".join([*wrong, "all that was said:", *transcript.waits]))
 
 
+def try_leaks(bench, kernel):
+    transcript = bench.transcript(kernel)
+    version = tuple(int(number) for number in re.findall(r"\d+", transcript.release)[:2])
+    wrong = []
+    for options in leaks.MODES:
+        if options not in transcript.leaks:
+            raise Failure("\n".join(["the machine died", *transcript.console[-60:]]))
+        found = leaks.check(transcript.leaks[options], options, version)
+        wrong += [f"{options or 'as it comes'}: {line}" for line in found]
+    if wrong:
+        raise Failure("\n".join([*wrong, "all that was said:", *transcript.leaks[""]]))
+
+
 def try_log(bench, kernel):
     transcript = bench.transcript(kernel)
     tap.note(f"{kernel.name}: {transcript.release}, {transcript.seconds:.0f} s")
@@ -284,6 +298,7 @@ def register(kernel):
             lambda bench, options=options: try_mode(bench, kernel, options))
     case(f"{kernel.name}: TIME_WAIT by function and by timer", CASE_DEADLINE)(
         lambda bench: try_waits(bench, kernel))
+    case(f"{kernel.name}: leaks", CASE_DEADLINE)(lambda bench: try_leaks(bench, kernel))
     case(f"{kernel.name}: the kernel's log", CASE_DEADLINE)(lambda bench: try_log(bench, kernel))
 
 

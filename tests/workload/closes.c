@@ -8,8 +8,6 @@
  * there is nothing else.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
@@ -21,11 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tracer.h"
 
 #define DEADLINE 60 /* seconds, for every process here */
 #define MESSAGE 300
@@ -52,14 +51,6 @@ struct close_kind {
 	end_function *client, *server;
 	enum special special;
 };
-
-static void check(bool right, const char *what)
-{
-	if (right)
-		return;
-	perror(what);
-	_exit(1);
-}
 
 static void tell(const struct end *end)
 {
@@ -407,45 +398,6 @@ static void be_refused(int family)
 	close(closed);
 }
 
-struct tracer {
-	pid_t pid;
-	FILE *output;
-};
-
-/* True once the file is there; false if the tracer ended before. */
-static bool start_tracer(struct tracer *tracer, char *ready_file, char **words)
-{
-	int news = inotify_init1(IN_CLOEXEC), output[2];
-	struct pollfd wanted[2];
-
-	check(news >= 0 && inotify_add_watch(news, dirname(ready_file), IN_CREATE) >= 0, "inotify");
-	check(!pipe2(output, O_CLOEXEC), "pipe");
-	tracer->pid = fork();
-	check(tracer->pid >= 0, "fork");
-	if (!tracer->pid) {
-		dup2(output[1], STDOUT_FILENO);
-		execvp(words[0], words);
-		check(false, words[0]);
-	}
-	close(output[1]);
-	tracer->output = fdopen(output[0], "r");
-	wanted[0] = (struct pollfd){.fd = news, .events = POLLIN};
-	wanted[1] = (struct pollfd){.fd = output[0]}; /* its end */
-	check(tracer->output && poll(wanted, 2, -1) > 0, "poll");
-	close(news);
-	return wanted[0].revents;
-}
-
-static void pass_on(FILE *output)
-{
-	char *line = NULL;
-	size_t size = 0;
-
-	while (getline(&line, &size, output) > 0)
-		fputs(line, stdout);
-	free(line);
-}
-
 /* Whether the kernel has a TCP socket in one of these states (bits by number). */
 static bool has_socket_in(const char *path, unsigned int states)
 {
@@ -502,7 +454,6 @@ int main(int argc, char **argv)
 {
 	struct connection connections[KINDS][2] = {0};
 	struct tracer tracer = {0};
-	int status;
 
 	if (argc < 3) {
 		fprintf(stderr, "usage: closes READY_FILE TRACER...\n");
@@ -519,8 +470,6 @@ int main(int argc, char **argv)
 		make_closes(connections);
 		kill(tracer.pid, SIGINT);
 	}
-	pass_on(tracer.output);
-	check(waitpid(tracer.pid, &status, 0) == tracer.pid, "waitpid");
-	printf("{\"status\":%d}\n", WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
+	end_tracer(&tracer);
 	return 0;
 }
