@@ -24,9 +24,7 @@
 #define SECOND UINT64_C(1000000000)
 #define PATIENCE (20 * SECOND)
 #define NOBODY 65534
-#ifndef SEEDS
 #define SEEDS 400
-#endif
 
 /* One for most tests: the C library's debug information need be read only once. */
 static struct symbolizer *symbolizer;
@@ -346,7 +344,7 @@ static void debug_files_in_the_root_of_the_process(void **state)
 	run("cp %s/root/bin/one %s/root/bin/two", folder, folder);
 	run("cp %s.debug %s", build_of("split"), path);
 	expect_all(look_in_root("/bin/two"));
-	assert_string_equal(frame_of(look_in_root("/bin/two"), "main")->module, "/bin/two");
+	assert_non_null(strstr(frame_of(look_in_root("/bin/two"), "main")->module, "/bin/two"));
 }
 
 static void debug_files_beside_the_program(void **state)
