@@ -387,6 +387,12 @@ static int nobody_looks_at(const char *path, bool replace)
 	if (replace) /* the folder is nobody's */
 		run("rm %s && cp %s %s", path, build_of("static"), path);
 	own = symbolizer_new();
+	taken.raw.pid = 1; /* not to be looked into */
+	stack = symbolizer_ask(own, &taken.raw);
+	symbolizer_wait(own, clock_boot() + PATIENCE);
+	if (stack->end != STACK_UNREADABLE || stack->count != taken.raw.chain_count)
+		return -1;
+	taken.raw.pid = (uint32_t)pid;
 	stack = symbolizer_ask(own, &taken.raw);
 	symbolizer_wait(own, clock_boot() + PATIENCE);
 	for (uint32_t i = 0; i < stack->count; i++)
@@ -681,6 +687,30 @@ static const struct stack *ask_own(struct symbolizer *asked, uint64_t key)
 							 .chain_limit = 9});
 }
 
+static void the_reading_process_has_little(void **state)
+{
+	struct symbolizer *own = symbolizer_new();
+	char path[64], root[PATH_MAX] = "", byte;
+	int inherited[2];
+	pid_t reader;
+
+	(void)state;
+	assert_int_equal(pipe(inherited), 0);
+	ask_own(own, 1);
+	symbolizer_wait(own, clock_boot() + PATIENCE);
+	reader = reader_of(own);
+	close(inherited[1]);
+	assert_int_equal(read(inherited[0], &byte, 1), 0); /* nobody else has the other end */
+	close(inherited[0]);
+	snprintf(path, sizeof(path), "/proc/%d/root", reader);
+	if (geteuid() == 0) {
+		assert_true(readlink(path, root, sizeof(root) - 1) > 0);
+		assert_non_null(strstr(root, "/fdinfo"));
+	}
+	symbolizer_free(own);
+	assert_int_equal(kill(reader, 0), -1);
+}
+
 static void a_reading_process_that_dies(void **state)
 {
 	struct symbolizer *own = symbolizer_new();
@@ -842,6 +872,7 @@ int main(void)
 		cmocka_unit_test(a_perf_map_in_another_root),
 		cmocka_unit_test(a_process_that_is_gone),
 		cmocka_unit_test(files_that_lie),
+		cmocka_unit_test(the_reading_process_has_little),
 		cmocka_unit_test(a_reading_process_that_dies),
 		cmocka_unit_test(a_reading_process_that_hangs),
 		cmocka_unit_test(what_is_not_found_is_forgotten),

@@ -85,18 +85,25 @@ static struct stack_frame *reader_add(struct symbol_reader *reader, const struct
 	return &reader->frames[reader->count++];
 }
 
-/* Names the last frame by a symbol, which is copied. */
-static void name_by_symbol(struct symbol_reader *reader, const char *symbol)
+/* The last frame is to have a name that is to be freed; NULL is fine. */
+static void name_last(struct symbol_reader *reader, char *name)
 {
-	char *plain = strndup(symbol, plain_length(symbol)), *readable;
-
-	if (!plain)
+	if (!name)
 		return;
-	readable = demangle(plain);
-	if (readable)
-		free(plain);
-	reader->names[reader->count - 1] = readable ? readable : plain;
-	reader->frames[reader->count - 1].function = reader->names[reader->count - 1];
+	reader->names[reader->count - 1] = name;
+	reader->frames[reader->count - 1].function = name;
+}
+
+/* As a programmer would write a symbol. */
+static char *readable(const char *symbol)
+{
+	char *plain = strndup(symbol, plain_length(symbol));
+	char *demangled = plain ? demangle(plain) : NULL;
+
+	if (!demangled)
+		return plain;
+	free(plain);
+	return demangled;
 }
 
 static bool is_internal(const char *name)
@@ -117,18 +124,18 @@ static void add_code(struct symbol_reader *reader, const struct code_place *plac
 		const struct elf_place *from = &places[i];
 		bool last = i + 1 == count;
 
-		frame.function = from->mangled ? NULL : from->function;
+		frame.function = from->function ? from->function : from->symbol;
 		frame.file = from->file;
 		frame.line = from->line;
 		frame.inlined = !last;
 		if (!reader_add(reader, &frame))
 			return;
-		if (from->mangled)
-			name_by_symbol(reader, from->function);
+		if (from->symbol)
+			name_last(reader, demangle(from->symbol));
 		else if (last && symbol &&
 			 (!from->function ||
 			  (is_internal(from->function) && !is_internal(symbol->name))))
-			name_by_symbol(reader, symbol->name);
+			name_last(reader, readable(symbol->name));
 	}
 }
 
