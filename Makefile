@@ -146,7 +146,7 @@ $(bpf_tests) $(bpf_tools): TEST_LIBS = $(LIBS)
 $(workloads): TEST_LIBS = -pthread
 # These rooms ask the kernel; what is pure links without libbpf.
 $(patsubst %,$(BUILD)/tests/unit/test_%,plan owner host snapshot census \
-	symbolizer symbol_parts): TEST_LIBS = -lcmocka $(LIBS)
+	symbolizer symbol_parts symbol_process): TEST_LIBS = -lcmocka $(LIBS)
 $(bpf_tests): | $(skeletons)
 
 .PHONY: check
