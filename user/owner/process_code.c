@@ -29,8 +29,14 @@ void process_code_done(struct process_code *code)
 	process_code_sweep(code, true);
 	free(code->kept);
 	process_maps_done(&code->maps);
+	process_code_leave(code);
+}
+
+void process_code_leave(struct process_code *code)
+{
 	if (code->root >= 0)
 		close(code->root);
+	code->root = -1;
 }
 
 void process_code_sweep(struct process_code *code, bool all)
@@ -48,9 +54,7 @@ int process_code_enter(struct process_code *code, uint32_t pid)
 {
 	int maps, error;
 
-	if (code->root >= 0)
-		close(code->root);
-	code->root = -1;
+	process_code_leave(code);
 	code->pid = pid;
 	code->refused = false;
 	code->maps.count = 0;

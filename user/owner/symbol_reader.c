@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "owner/demangle.h"
@@ -15,6 +16,7 @@
 #include "owner/unwind.h"
 
 #define MEMORY_LIMIT (UINT64_C(512) << 20) /* for the files that are kept */
+#define IDLE_SECONDS 60 /* then they are given back: they may be in the way of an unmount */
 
 struct symbol_reader {
 	int socket;
@@ -256,6 +258,12 @@ static enum stack_end look_at(struct symbol_reader *reader, const struct raw_sta
 	return end_of(reader);
 }
 
+static void forget_files(struct symbol_reader *reader)
+{
+	process_code_sweep(&reader->code, true);
+	malloc_trim(0);
+}
+
 static bool answer(struct symbol_reader *reader, const void *question, size_t size)
 {
 	struct buffer out;
@@ -276,22 +284,23 @@ static bool answer(struct symbol_reader *reader, const void *question, size_t si
 		while (sent < 0 && errno == EINTR);
 	buffer_done(&out);
 	reader_clear(reader);
+	process_code_leave(&reader->code);
 	process_code_sweep(&reader->code, false);
-	if (memory_used(&reader->files) > reader->first_memory + MEMORY_LIMIT) {
-		process_code_sweep(&reader->code, true);
-		malloc_trim(0);
-	}
+	if (memory_used(&reader->files) > reader->first_memory + MEMORY_LIMIT)
+		forget_files(reader);
 	return sent >= 0;
 }
 
 void symbol_reader_run(int socket)
 {
+	const struct timeval idle = {.tv_sec = IDLE_SECONDS};
 	struct symbol_reader *reader = calloc(1, sizeof(*reader));
 	void *question = malloc(SYMBOL_MESSAGE);
 
 	if (!reader || !question || safe_files_open(&reader->files) < 0)
 		goto out;
 	reader->socket = socket;
+	setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle));
 	demangle_init();
 	safe_files_confine();
 	process_code_init(&reader->code, &reader->files);
@@ -301,6 +310,10 @@ void symbol_reader_run(int socket)
 
 		if (length < 0 && errno == EINTR)
 			continue;
+		if (length < 0 && errno == EAGAIN) {
+			forget_files(reader);
+			continue;
+		}
 		if (length <= 0 || !answer(reader, question, (size_t)length))
 			break;
 	}
