@@ -103,7 +103,11 @@ unit_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*
 bpf_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bpf/test_*.c))
 workloads := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/workload/*.c))
 bpf_tools := $(BUILD)/tests/bpf/population
-test_programs := $(unit_tests) $(bpf_tests) $(bpf_tools) $(workloads) $(BUILD)/tests/scenarios/play
+# The one program whose stack is read, in the ways that programs are built.
+stack_ways := framed frameless inlined static fixed symbols bare library split
+stacks := $(stack_ways:%=$(BUILD)/tests/workload/stack-%)
+test_programs := $(unit_tests) $(bpf_tests) $(bpf_tools) $(workloads) $(stacks) \
+	$(BUILD)/tests/scenarios/play
 
 # Everything but main, to link from; the linker takes what a test needs.
 $(BUILD)/librooms.a: $(filter-out %/main.o,$(call objects,$(program_sources)))
@@ -117,11 +121,34 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/librooms.a $(BUILD)/libcore.a
 
 $(BUILD)/tests/workload/forgotten: ALL_CFLAGS += -O1 -g -fno-omit-frame-pointer
 
+stack_framed := -O0 -g -fno-omit-frame-pointer
+stack_frameless := -O2 -g -fomit-frame-pointer
+stack_inlined := -O2 -g '-DKIND=__attribute__((always_inline)) inline'
+stack_static := -O2 -g -static -no-pie
+stack_fixed := -O2 -g -no-pie
+stack_symbols := -O2 -g0
+stack_bare := -O2 -g0 -s
+stack_library := -O2 -g -DLIBRARY -L$(BUILD)/tests/workload -lstack '-Wl,-rpath,$$ORIGIN'
+stack_split := -O2 -g -static -Wl,--build-id
+stack_compile = $(CC) -std=gnu17 -D_GNU_SOURCE -pthread
+
+$(stacks): $(BUILD)/tests/workload/stack-%: tests/workload/stack.c \
+		$(BUILD)/tests/workload/libstack.so
+	$(call say,CC,$@)
+	$(Q)$(stack_compile) -o $@ $< $(stack_$*)
+	$(if $(filter split,$*),$(Q)objcopy --only-keep-debug $@ $@.debug && strip $@ \
+	&& objcopy --add-gnu-debuglink=$@.debug $@)
+
+$(BUILD)/tests/workload/libstack.so: tests/workload/stack.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(stack_compile) -O2 -g -DAS_LIBRARY -shared -fPIC -o $@ $<
+
 $(unit_tests): TEST_LIBS = -lcmocka
 $(bpf_tests) $(bpf_tools): TEST_LIBS = $(LIBS)
 $(workloads): TEST_LIBS = -pthread
 # These rooms ask the kernel; what is pure links without libbpf.
-$(patsubst %,$(BUILD)/tests/unit/test_%,plan owner host snapshot census): TEST_LIBS = -lcmocka $(LIBS)
+$(patsubst %,$(BUILD)/tests/unit/test_%,plan owner host snapshot census \
+	symbolizer symbol_parts symbol_process): TEST_LIBS = -lcmocka $(LIBS)
 $(bpf_tests): | $(skeletons)
 
 .PHONY: check

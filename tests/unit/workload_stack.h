@@ -93,7 +93,8 @@ static bool workload_in_accept(pid_t thread)
 		if (waitpid(thread, &status, __WALL) != thread || !WIFSTOPPED(status))
 			return false;
 		if (ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof(info), &info) > 0 &&
-		    info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_accept)
+		    info.op == PTRACE_SYSCALL_INFO_ENTRY &&
+		    (info.entry.nr == SYS_accept || info.entry.nr == SYS_accept4))
 			return true;
 		if (ptrace(PTRACE_SYSCALL, thread, 0, 0))
 			return false;

@@ -16,6 +16,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#if defined(AS_LIBRARY)
+
+int through_library(int (*function)(void));
+
+int through_library(int (*function)(void))
+{
+	int result = function();
+
+	__asm__ volatile("" ::: "memory");
+	return result;
+}
+
+#else
+
 #ifndef KIND /* of function */
 #define KIND __attribute__((noipa))
 #endif
@@ -92,9 +106,12 @@ static int through_jit(int (*function)(void))
 #ifdef LIBRARY
 int through_library(int (*function)(void));
 #else
-static int through_library(int (*function)(void))
+static __attribute__((noipa)) int through_library(int (*function)(void))
 {
-	return function();
+	int result = function();
+
+	AFTER;
+	return result;
 }
 #endif
 
@@ -125,3 +142,5 @@ int main(int argc, char **argv)
 	AFTER;
 	return result < 0;
 }
+
+#endif

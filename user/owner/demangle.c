@@ -17,12 +17,26 @@ void demangle_init(void)
 		*(void **)&cxa_demangle = dlsym(library, "__cxa_demangle");
 }
 
+/* Rust ends its names with a hash: "::h" and 16 digits. */
+static void cut_hash(char *name)
+{
+	size_t length = strlen(name);
+	char *hash = length > 19 ? name + length - 19 : NULL;
+
+	if (hash && strncmp(hash, "::h", 3) == 0 && strspn(hash + 3, "0123456789abcdef") == 16)
+		*hash = '\0';
+}
+
 char *demangle(const char *name)
 {
+	char *demangled;
 	int status;
 
 	/* It would take "f" for the type float. */
 	if (!cxa_demangle || strncmp(name, "_Z", 2) != 0 || strnlen(name, LONGEST) == LONGEST)
 		return NULL;
-	return cxa_demangle(name, NULL, NULL, &status);
+	demangled = cxa_demangle(name, NULL, NULL, &status);
+	if (demangled)
+		cut_hash(demangled);
+	return demangled;
 }

@@ -33,6 +33,7 @@ struct elf_file {
 	struct elf_unit *units; /* see elf_source.c */
 	size_t unit_count;
 	bool units_read;
+	struct elf_answer **answers;
 };
 
 /* Takes over the descriptor, in any case. process_root: of the process that maps it, or below 0;

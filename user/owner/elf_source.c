@@ -3,17 +3,28 @@
 
 #include <dwarf.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
 
 #define UNIT_RANGES 4096   /* of one unit */
 #define UNITS (1 << 22)    /* ranges of all units */
 #define DEPTH 64           /* of nested scopes */
 #define SIBLINGS (1 << 20) /* looked at, in all scopes of an address */
+#define ANSWERS 1024       /* kept: the way through the scopes of a large unit takes ms */
 
 /* A range of addresses of a compilation unit. */
 struct elf_unit {
 	uint64_t start;
 	uint64_t end;
 	Dwarf_Off die;
+};
+
+/* The places of an address that was asked for. */
+struct elf_answer {
+	uint64_t address;
+	size_t count;
+	struct elf_place places[];
 };
 
 static int by_start(const void *one, const void *other)
@@ -74,6 +85,10 @@ void elf_source_done(struct elf_file *elf)
 {
 	free(elf->units);
 	elf->units = NULL;
+	for (size_t i = 0; elf->answers && i < ANSWERS; i++)
+		free(elf->answers[i]);
+	free(elf->answers);
+	elf->answers = NULL;
 }
 
 /* The unit of an address, and what to take off the address for it. */
@@ -148,13 +163,11 @@ static bool descend(struct descent *descent, Dwarf_Die *parent, unsigned int dep
 static void name_place(struct elf_place *place, Dwarf_Die *function)
 {
 	Dwarf_Attribute attribute;
-	const char *name = NULL;
 
+	place->function = dwarf_diename(function);
 	if (dwarf_attr_integrate(function, DW_AT_linkage_name, &attribute) ||
 	    dwarf_attr_integrate(function, DW_AT_MIPS_linkage_name, &attribute))
-		name = dwarf_formstring(&attribute);
-	place->mangled = name;
-	place->function = name ? name : dwarf_diename(function);
+		place->symbol = dwarf_formstring(&attribute);
 }
 
 /* Where an inlined function was called. */
@@ -185,8 +198,8 @@ static void line_of(struct elf_place *place, Dwarf_Die *unit, Dwarf_Addr address
 		place->line = (uint32_t)number;
 }
 
-size_t elf_source_find(struct elf_file *elf, uint64_t address,
-		       struct elf_place places[ELF_SOURCE_PLACES])
+static size_t search(struct elf_file *elf, uint64_t address,
+		     struct elf_place places[ELF_SOURCE_PLACES])
 {
 	struct descent descent = {.siblings = SIBLINGS};
 	Dwarf_Addr bias;
@@ -208,4 +221,31 @@ size_t elf_source_find(struct elf_file *elf, uint64_t address,
 	if (!descent.count)
 		return places[0].file ? 1 : 0;
 	return descent.count;
+}
+
+size_t elf_source_find(struct elf_file *elf, uint64_t address,
+		       struct elf_place places[ELF_SOURCE_PLACES])
+{
+	struct elf_answer **slot, *answer;
+	size_t count;
+
+	if (!elf->answers)
+		elf->answers = calloc(ANSWERS, sizeof(*elf->answers));
+	if (!elf->answers)
+		return search(elf, address, places);
+	slot = &elf->answers[hash_mix(address) % ANSWERS];
+	answer = *slot;
+	if (answer && answer->address == address) {
+		memcpy(places, answer->places, answer->count * sizeof(*places));
+		return answer->count;
+	}
+	count = search(elf, address, places);
+	free(answer);
+	*slot = answer = malloc(sizeof(*answer) + count * sizeof(*places));
+	if (answer) {
+		answer->address = address;
+		answer->count = count;
+		memcpy(answer->places, places, count * sizeof(*places));
+	}
+	return count;
 }

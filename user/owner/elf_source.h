@@ -11,8 +11,8 @@
 #define ELF_SOURCE_PLACES 32 /* levels of inlining that are told apart */
 
 struct elf_place {
-	const char *function; /* NULL: not known */
-	bool mangled;         /* as the linker knows it */
+	const char *function; /* its short name; NULL: not known */
+	const char *symbol;   /* as the linker knows it; NULL: by the short name, or not known */
 	const char *file;     /* NULL: not known */
 	uint32_t line;        /* 0: not known */
 };

@@ -29,8 +29,14 @@ void process_code_done(struct process_code *code)
 	process_code_sweep(code, true);
 	free(code->kept);
 	process_maps_done(&code->maps);
+	process_code_leave(code);
+}
+
+void process_code_leave(struct process_code *code)
+{
 	if (code->root >= 0)
 		close(code->root);
+	code->root = -1;
 }
 
 void process_code_sweep(struct process_code *code, bool all)
@@ -48,9 +54,7 @@ int process_code_enter(struct process_code *code, uint32_t pid)
 {
 	int maps, error;
 
-	if (code->root >= 0)
-		close(code->root);
-	code->root = -1;
+	process_code_leave(code);
 	code->pid = pid;
 	code->refused = false;
 	code->maps.count = 0;
@@ -63,24 +67,39 @@ int process_code_enter(struct process_code *code, uint32_t pid)
 	return error;
 }
 
-/* The file of a mapping: the very one, or the one of its path if it is still the same. */
-static int open_mapped(struct process_code *code, const struct process_mapping *mapping,
+/* The file at the path of a mapping, if it is the one that is mapped: a program that was upgraded
+ * since has another one there. */
+static int open_same(const struct process_code *code, int root,
+		     const struct process_mapping *mapping, struct stat *status)
+{
+	int file =
+		safe_files_below(code->files, root, process_maps_path(&code->maps, mapping), true);
+
+	if (file < 0)
+		return file;
+	if (fstat(file, status) == 0 && status->st_dev == mapping->device &&
+	    status->st_ino == mapping->inode)
+		return file;
+	close(file);
+	return -ESTALE;
+}
+
+/* The file of a mapping: the very one, or where that is refused the one of its path, which maps
+ * tells from our root or, if it is not below that, from the root of its mount. */
+static int open_mapped(const struct process_code *code, const struct process_mapping *mapping,
 		       struct stat *status)
 {
 	int file = safe_files_mapped(code->files, code->pid, mapping->start, mapping->end);
-	bool same;
 
-	if (file >= 0)
-		return fstat(file, status) == 0 ? file : (close(file), -EIO);
-	if (code->root < 0)
-		return file;
-	file = safe_files_below(code->files, code->root, process_maps_path(&code->maps, mapping),
-				true);
+	if (file >= 0 && fstat(file, status) < 0) {
+		close(file);
+		return -EIO;
+	}
+	if (file < 0 && code->root >= 0)
+		file = open_same(code, code->root, mapping, status);
 	if (file < 0)
-		return file;
-	same = fstat(file, status) == 0 && status->st_dev == mapping->device &&
-	       status->st_ino == mapping->inode;
-	return same ? file : (close(file), -ESTALE);
+		file = open_same(code, code->files->root, mapping, status);
+	return file;
 }
 
 static struct elf_file *find_kept(struct process_code *code, const struct stat *status, bool *known)

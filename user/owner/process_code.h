@@ -32,6 +32,9 @@ void process_code_done(struct process_code *code);
 /* From now on the code of that process. 0, or a negative errno: -ESRCH if it has ended. */
 int process_code_enter(struct process_code *code, uint32_t pid);
 
+/* Gives back the root of the process: held, its file systems could not be unmounted. */
+void process_code_leave(struct process_code *code);
+
 struct code_place process_code_find(struct process_code *code, uint64_t address);
 
 /* Between two processes: forgets all files if they are too many, or if `all`. */

@@ -30,8 +30,8 @@ bool symbol_question_parse(const void *bytes, size_t size, uint64_t *id, struct 
 /* Writes an answer. What does not fit: first names, then the frames furthest out. */
 void symbol_answer_pack(struct buffer *buffer, uint64_t id, const struct stack *stack);
 
-/* The stack of an answer, all of it in one allocation that begins at frames (free() it). 0,
- * -EBADMSG if it is not a right answer to the question of that id, or -ENOMEM. */
+/* The stack of an answer (aligned as a question), all of it in one allocation that begins at frames
+ * (free() it). 0, -EBADMSG if it is not a right answer to the question of that id, or -ENOMEM. */
 int symbol_answer_parse(const void *bytes, size_t size, uint64_t id, struct stack *stack);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "owner/demangle.h"
@@ -15,6 +16,7 @@
 #include "owner/unwind.h"
 
 #define MEMORY_LIMIT (UINT64_C(512) << 20) /* for the files that are kept */
+#define IDLE_SECONDS 60 /* then they are given back: they may be in the way of an unmount */
 
 struct symbol_reader {
 	int socket;
@@ -85,18 +87,25 @@ static struct stack_frame *reader_add(struct symbol_reader *reader, const struct
 	return &reader->frames[reader->count++];
 }
 
-/* Names the last frame by a symbol, which is copied. */
-static void name_by_symbol(struct symbol_reader *reader, const char *symbol)
+/* The last frame is to have a name that is to be freed; NULL is fine. */
+static void name_last(struct symbol_reader *reader, char *name)
 {
-	char *plain = strndup(symbol, plain_length(symbol)), *readable;
-
-	if (!plain)
+	if (!name)
 		return;
-	readable = demangle(plain);
-	if (readable)
-		free(plain);
-	reader->names[reader->count - 1] = readable ? readable : plain;
-	reader->frames[reader->count - 1].function = reader->names[reader->count - 1];
+	reader->names[reader->count - 1] = name;
+	reader->frames[reader->count - 1].function = name;
+}
+
+/* As a programmer would write a symbol. */
+static char *readable(const char *symbol)
+{
+	char *plain = strndup(symbol, plain_length(symbol));
+	char *demangled = plain ? demangle(plain) : NULL;
+
+	if (!demangled)
+		return plain;
+	free(plain);
+	return demangled;
 }
 
 static bool is_internal(const char *name)
@@ -117,18 +126,18 @@ static void add_code(struct symbol_reader *reader, const struct code_place *plac
 		const struct elf_place *from = &places[i];
 		bool last = i + 1 == count;
 
-		frame.function = from->mangled ? NULL : from->function;
+		frame.function = from->function ? from->function : from->symbol;
 		frame.file = from->file;
 		frame.line = from->line;
 		frame.inlined = !last;
 		if (!reader_add(reader, &frame))
 			return;
-		if (from->mangled)
-			name_by_symbol(reader, from->function);
+		if (from->symbol)
+			name_last(reader, demangle(from->symbol));
 		else if (last && symbol &&
 			 (!from->function ||
 			  (is_internal(from->function) && !is_internal(symbol->name))))
-			name_by_symbol(reader, symbol->name);
+			name_last(reader, readable(symbol->name));
 	}
 }
 
@@ -249,6 +258,12 @@ static enum stack_end look_at(struct symbol_reader *reader, const struct raw_sta
 	return end_of(reader);
 }
 
+static void forget_files(struct symbol_reader *reader)
+{
+	process_code_sweep(&reader->code, true);
+	malloc_trim(0);
+}
+
 static bool answer(struct symbol_reader *reader, const void *question, size_t size)
 {
 	struct buffer out;
@@ -269,22 +284,23 @@ static bool answer(struct symbol_reader *reader, const void *question, size_t si
 		while (sent < 0 && errno == EINTR);
 	buffer_done(&out);
 	reader_clear(reader);
+	process_code_leave(&reader->code);
 	process_code_sweep(&reader->code, false);
-	if (memory_used(&reader->files) > reader->first_memory + MEMORY_LIMIT) {
-		process_code_sweep(&reader->code, true);
-		malloc_trim(0);
-	}
+	if (memory_used(&reader->files) > reader->first_memory + MEMORY_LIMIT)
+		forget_files(reader);
 	return sent >= 0;
 }
 
 void symbol_reader_run(int socket)
 {
+	const struct timeval idle = {.tv_sec = IDLE_SECONDS};
 	struct symbol_reader *reader = calloc(1, sizeof(*reader));
 	void *question = malloc(SYMBOL_MESSAGE);
 
 	if (!reader || !question || safe_files_open(&reader->files) < 0)
 		goto out;
 	reader->socket = socket;
+	setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle));
 	demangle_init();
 	safe_files_confine();
 	process_code_init(&reader->code, &reader->files);
@@ -294,6 +310,10 @@ void symbol_reader_run(int socket)
 
 		if (length < 0 && errno == EINTR)
 			continue;
+		if (length < 0 && errno == EAGAIN) {
+			forget_files(reader);
+			continue;
+		}
 		if (length <= 0 || !answer(reader, question, (size_t)length))
 			break;
 	}

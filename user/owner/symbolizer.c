@@ -46,7 +46,7 @@ struct symbolizer {
 	uint32_t slow;     /* pid whose stack took too long last, and how many in a row */
 	unsigned int hangs;
 	bool changed; /* a stack, since the last symbolizer_take() */
-	char answer[SYMBOL_MESSAGE];
+	_Alignas(uint64_t) char answer[SYMBOL_MESSAGE];
 };
 
 struct symbolizer *symbolizer_new(void)
