@@ -22,7 +22,7 @@ LIBS := -lbpf -lmnl -ldw -lelf -lz
 BUILD_PACKAGES := make gcc libc6-dev linux-libc-dev clang llvm bpftool libbpf-dev libelf-dev \
 	libdw-dev zlib1g-dev libmnl-dev
 DEMO_PACKAGES := iproute2 nginx-light redis-server redis-tools curl python3
-TEST_PACKAGES := $(DEMO_PACKAGES) libcmocka-dev clang-format nftables tshark wrk
+TEST_PACKAGES := $(DEMO_PACKAGES) libcmocka-dev clang-format nftables tshark wrk nodejs
 KERNEL_PACKAGES := qemu-system-x86 busybox-static lz4 xz-utils zstd debian-archive-keyring
 
 pure_sources := $(wildcard user/base/*.c user/core/*.c)
@@ -101,7 +101,10 @@ help: ## this list
 
 unit_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 bpf_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/bpf/test_*.c))
-workloads := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/workload/*.c))
+# What a stack tells depends on frame pointers: one program with them, one without.
+leaky := $(addprefix $(BUILD)/tests/workload/leaky-,framed frameless)
+workloads := $(patsubst tests/%.c,$(BUILD)/tests/%,\
+	$(filter-out %/leaky.c,$(wildcard tests/workload/*.c))) $(leaky)
 bpf_tools := $(BUILD)/tests/bpf/population
 # The one program whose stack is read, in the ways that programs are built.
 stack_ways := framed frameless inlined static fixed symbols bare library split
@@ -142,6 +145,12 @@ $(stacks): $(BUILD)/tests/workload/stack-%: tests/workload/stack.c \
 $(BUILD)/tests/workload/libstack.so: tests/workload/stack.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(stack_compile) -O2 -g -DAS_LIBRARY -shared -fPIC -o $@ $<
+
+$(BUILD)/tests/workload/leaky-framed: FRAMES = -O1 -fno-omit-frame-pointer
+$(BUILD)/tests/workload/leaky-frameless: FRAMES = -O2 -fomit-frame-pointer
+$(leaky): tests/workload/leaky.c | tools
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -g $(FRAMES) -MT $@ -o $@ $<
 
 $(unit_tests): TEST_LIBS = -lcmocka
 $(bpf_tests) $(bpf_tools): TEST_LIBS = $(LIBS)

@@ -5,15 +5,11 @@ proven elsewhere."""
 
 import contextlib
 import errno
-import fcntl
 import os
-import pty
 import re
 import select
 import socket
-import struct
 import sys
-import termios
 import time
 
 from harness import tap
@@ -21,6 +17,7 @@ from harness.expect import equal
 from harness.namespace import Namespace, connect_by_veth
 from harness.pair import time_of
 from harness.tap import Failure, case, note
+from harness.terminal import Terminal
 from harness.tracer import Tracer, run
 
 PROMISED = {"type", "schema", "ts", "population", "entered_per_s", "buckets", "ended_by", "ports"}
@@ -86,25 +83,10 @@ def blocks(_world):
 
 @case("a terminal: drawn over from its first line, never more lines than it has")
 def terminal(_world):
-    main, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", ROWS, COLUMNS, 0, 0))
-    tracer = Timewait("--interval", "0.1", "-d", "0.5", output="text", stdout=side)
-    with tracer:
+    screen = Terminal(ROWS, COLUMNS)
+    with Timewait("--interval", "0.1", "-d", "0.5", output="text", stdout=screen.side) as tracer:
         tracer.wait()
-    os.close(side)
-    drawn = b""
-    try:
-        while block := os.read(main, 65536):
-            drawn += block
-    except OSError: # the other side is closed
-        pass
-    os.close(main)
-    screens = drawn.decode().split("\033[H")
-    if screens[0] or len(screens) < 3:
-        raise Failure(f"not drawn from the first line: {drawn!r}")
-    for screen in screens[1:]:
-        if screen.count("\n") >= ROWS or not screen.endswith("\033[J"):
-            raise Failure(f"more than the screen: {screen!r}")
+    screen.screens()
 
 
 @case("a reader that goes away ends it quietly")
