@@ -53,10 +53,10 @@ struct close_wait_place {
 struct close_wait_found {
 	struct flow flow; /* as it sees it */
 	__u32 netns;
-	__u64 socket;   /* its cookie, 0 where it has none */
-	__u64 cgroup;   /* id, 0: not known */
-	__u64 at_least; /* ns that have surely gone since the peer's FIN */
-	__u32 inode;    /* 0: not accepted yet */
+	__u64 socket; /* its cookie, 0 where it has none */
+	__u64 cgroup; /* id, 0: not known */
+	__u64 by;     /* it was in CLOSE_WAIT at this time already */
+	__u32 inode;  /* 0: not accepted yet */
 	__u32 uid;
 	__u32 queued; /* what the program has not read, the FIN counts as one (Recv-Q of ss) */
 	__u32 pad;

@@ -13,5 +13,7 @@ const volatile struct settings settings = {};
 __u64 origins_lost = 0;
 __u64 stacks_lost = 0;
 __u64 stacks_taken = 0;
+__u64 connects_seen = 0;
+__u64 connects_taken = 0;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

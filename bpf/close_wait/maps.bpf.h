@@ -73,6 +73,9 @@ extern struct taking_map taking SEC(".maps");
 extern __u64 origins_lost;
 extern __u64 stacks_lost;
 extern __u64 stacks_taken; /* entries added to `stacks` */
+/* The program that takes connect() is also skipped for changes that it would let pass. */
+extern __u64 connects_seen;
+extern __u64 connects_taken;
 
 static __always_inline struct close_wait_origin *origin_find(__u64 key)
 {

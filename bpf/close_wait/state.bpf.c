@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * sock:inet_sock_set_state: who connects, and when the peer's FIN comes. What the kernel skips of
- * this program (it runs on this CPU already) is no wrong story: such a socket is taken for one
- * older than the tracer.
+ * sock:inet_sock_set_state: who connects, and when the peer's FIN comes. The kernel skips a program
+ * that runs on this CPU already, as a softirq that interrupts it would want: so what takes long is
+ * a program of its own. What is skipped all the same is no wrong story: such a socket is taken for
+ * one older than the tracer.
  */
 #include "stack.bpf.h"
 
@@ -10,6 +11,7 @@ static __always_inline void connects(void *context, struct sock *sk)
 {
 	struct close_wait_origin *origin;
 
+	__sync_fetch_and_add(&connects_taken, 1);
 	if (!place_passes(sk))
 		return;
 	origin = origin_of(origin_key(sk));
@@ -69,16 +71,11 @@ static __always_inline void leaves(struct sock *sk)
 	bpf_map_delete_elem(&places, &place);
 }
 
-static __always_inline void handle_state(void *context, struct sock *sk, int from, int to)
+static __always_inline void handle_state(struct sock *sk, int from, int to)
 {
-	if (sk->sk_protocol != IPPROTO_TCP || from == to)
-		return;
 	if (from == STATE_CLOSE_WAIT)
 		leaves(sk);
 	switch (to) {
-	case STATE_SYN_SENT:
-		connects(context, sk);
-		return;
 	case STATE_ESTABLISHED:
 		is_established(sk, from);
 		return;
@@ -95,9 +92,20 @@ static __always_inline void handle_state(void *context, struct sock *sk, int fro
 }
 
 SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(close_wait_connect, struct sock *sk, int from, int to)
+{
+	if (to == STATE_SYN_SENT && sk->sk_protocol == IPPROTO_TCP)
+		connects(ctx, sk);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(close_wait_state, struct sock *sk, int from, int to)
 {
-	handle_state(ctx, sk, from, to);
+	if (to == STATE_SYN_SENT && sk->sk_protocol == IPPROTO_TCP)
+		__sync_fetch_and_add(&connects_seen, 1);
+	else if (sk->sk_protocol == IPPROTO_TCP && from != to)
+		handle_state(sk, from, to);
 	return 0;
 }
 

@@ -55,7 +55,7 @@ def _check_one(made, found, options, version):
     if found["accepted"] != (kind != "queued"):
         wrong.append(f"accepted is {found['accepted']}")
     reads = kind in ("accepted", "connected")
-    if reads and version >= RECV and "recv-tracepoint" not in options and \
+    if reads and registers and version >= RECV and "recv-tracepoint" not in options and \
             "read_end" not in _functions(found.get("last_read", {})):
         wrong.append(f"last_read is {found.get('last_read')}")
     return [f"{kind}: {line}" for line in wrong]

@@ -102,6 +102,7 @@ static struct socket *add(uint64_t since)
 	socket->found.flow.local[10] = socket->found.flow.local[11] = 0xff;
 	socket->found.flow.remote[10] = socket->found.flow.remote[11] = 0xff;
 	socket->found.flow.remote[15] = 1;
+	socket->found.by = since ? since : UINT64_MAX;
 	socket->origin.since = since;
 	socket->holder_count = 1;
 	socket->holders[0] = (struct close_wait_holder){.pid = 812, .fd = 9, .comm = "server"};
@@ -204,10 +205,10 @@ static void older_ones_have_a_lower_bound(void **state)
 
 	(void)state;
 	socket = add(0);
-	socket->found.at_least = 10 * SECOND;
+	socket->found.by = START - 10 * SECOND;
 	assert_int_equal(view(START)->suspects, 0);
 	/* A keepalive was answered: what is known stays known. */
-	socket->found.at_least = SECOND;
+	socket->found.by = START + 19 * SECOND;
 	found = view(START + 20 * SECOND);
 	assert_int_equal(found->suspects, 1);
 	assert_int_equal(found->fresh[0]->since, 0);
@@ -418,10 +419,8 @@ static void what_was_there_at_the_start_has_no_trend(void **state)
 
 	(void)state;
 	for (int i = 0; i < 50; i++)
-		add(0)->found.at_least = (__u64)(i % 20) * SECOND;
+		add(0)->found.by = START - (__u64)(i % 20) * SECOND;
 	look(START);
-	for (int i = 0; i < 50; i++)
-		sockets[i].found.at_least = 0;
 	for (unsigned int i = 1; i < 40; i++) {
 		found = view(START + i * SECOND);
 		for (size_t j = 0; j < found->group_count; j++)

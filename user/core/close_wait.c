@@ -171,7 +171,6 @@ static void ask_origin(const struct close_wait *close_wait, struct entry *entry)
 void close_wait_add(struct close_wait *close_wait, const struct close_wait_found *found)
 {
 	struct entry *entry = find_or_add(close_wait, found);
-	uint64_t entered = close_wait->now - found->at_least;
 
 	if (!entry) {
 		close_wait->view.dropped++;
@@ -179,8 +178,8 @@ void close_wait_add(struct close_wait *close_wait, const struct close_wait_found
 	}
 	entry->found = *found;
 	entry->seen = close_wait->look;
-	if (entered < entry->entered && found->at_least <= close_wait->now)
-		entry->entered = entered;
+	if (found->by < entry->entered)
+		entry->entered = found->by;
 	if (!entry->asked)
 		ask_origin(close_wait, entry);
 }

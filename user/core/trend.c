@@ -48,6 +48,7 @@ void trend_add(struct trend *trend, uint64_t now, uint32_t came, uint32_t left)
 struct sum {
 	uint64_t came;
 	uint64_t left;
+	int64_t lately;     /* came less left, in the last quarter of the window */
 	unsigned int slots; /* in which any came */
 	uint64_t time;      /* that they cover */
 };
@@ -66,6 +67,8 @@ static struct sum sum_of(const struct trend *trend, int window, uint64_t now)
 			continue;
 		sum.came += at->came;
 		sum.left += at->left;
+		if (slot + TREND_SLOTS / 4 > newest)
+			sum.lately += (int64_t)at->came - (int64_t)at->left;
 		sum.slots += at->came > 0;
 	}
 	return sum;
@@ -74,7 +77,7 @@ static struct sum sum_of(const struct trend *trend, int window, uint64_t now)
 static enum trend_direction direction_of(const struct trend *trend, const struct sum *sum,
 					 uint64_t now)
 {
-	if (sum->left > sum->came)
+	if (sum->left > sum->came || sum->lately < 0)
 		return TREND_DRAINING;
 	if (now - trend->start < SEVERAL * widths[0])
 		return TREND_UNKNOWN;

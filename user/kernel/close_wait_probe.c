@@ -138,9 +138,13 @@ struct close_wait_losses close_wait_probe_losses(const struct close_wait_probe *
 	const struct close_wait *skeleton = probe->skeleton;
 	const volatile __u64 *origins = &skeleton->bss->origins_lost;
 	const volatile __u64 *stacks = &skeleton->bss->stacks_lost;
+	const volatile __u64 *seen = &skeleton->bss->connects_seen;
+	const volatile __u64 *taken = &skeleton->bss->connects_taken;
+	uint64_t connects = *seen, without = *taken;
 
+	without = connects > without ? connects - without : 0;
 	return (struct close_wait_losses){
-		.origins = *origins + counters_skipped(skeleton->progs.close_wait_state) +
+		.origins = *origins + without + counters_skipped(skeleton->progs.close_wait_state) +
 			   counters_skipped(skeleton->progs.close_wait_accept) +
 			   counters_skipped(skeleton->progs.close_wait_accept4),
 		.stacks = *stacks,

@@ -32,12 +32,15 @@ enum {
 /* idiag_timer and its counterpart in /proc/net/tcp: the time of a mini-socket. */
 #define TIMER_TIME_WAIT 3
 
+struct snapshot;
+
 /* A socket as the kernel lists it. */
 struct listed {
+	const struct snapshot *snapshot;
 	struct state_record record;
-	int64_t left;      /* of a mini-socket's time, ms; of others: -1 */
-	uint32_t queued;   /* not read by the program */
-	uint64_t at_least; /* ns since the last segment that brought an acknowledgement or data */
+	int64_t left;    /* of a mini-socket's time, ms; of others: -1 */
+	uint32_t queued; /* not read by the program */
+	uint64_t since;  /* the last segment that brought an acknowledgement or data */
 };
 
 struct snapshot {
@@ -48,6 +51,7 @@ struct snapshot {
 	void *context;
 	struct snapshot_result *result;
 	uint32_t netns; /* being read */
+	uint64_t read;  /* when its last message was */
 	int stopped;    /* the negative result of each() */
 };
 
@@ -108,7 +112,7 @@ static int pass_close_wait(struct snapshot *snapshot, const struct listed *liste
 		.netns = snapshot->netns,
 		.socket = record->socket,
 		.cgroup = record->cgroup,
-		.at_least = listed->at_least,
+		.by = listed->since,
 		.inode = record->inode,
 		.uid = record->uid,
 		.queued = listed->queued,
@@ -155,14 +159,15 @@ static uint32_t states_wanted(const struct snapshot *snapshot)
 					 : states_of(snapshot->request->contents);
 }
 
-/* The FIN is such a segment; whichever of the two is later was not before it. Both are counted in
+/* Not before it came, as the kernel's answer has been read since it was made. Both are counted in
  * ticks and ms that have begun. */
-static uint64_t since_last_segment(const struct tcp_info *info)
+static uint64_t last_segment(const struct snapshot *snapshot, const struct tcp_info *info)
 {
 	uint64_t ack = info->tcpi_last_ack_recv, data = info->tcpi_last_data_recv;
 	uint64_t ns = (ack < data ? ack : data) * 1000000, tick = 1000000000 / clock_hz() + 1000000;
 
-	return ns > tick ? ns - tick : 0;
+	return ns > tick && ns - tick < snapshot->read ? snapshot->read - (ns - tick)
+						       : snapshot->read;
 }
 
 /* Kernels differ in how much of tcp_info they know: what is missing stays 0. */
@@ -181,7 +186,7 @@ static void fill_counters(struct listed *listed, const struct nlattr *attribute)
 	record->retransmits = info.tcpi_retransmits;
 	record->snd_wscale = info.tcpi_snd_wscale;
 	record->rcv_wscale = info.tcpi_rcv_wscale;
-	listed->at_least = since_last_segment(&info);
+	listed->since = last_segment(listed->snapshot, &info);
 }
 
 static int fill_attribute(const struct nlattr *attribute, void *context)
@@ -206,7 +211,8 @@ static int fill_attribute(const struct nlattr *attribute, void *context)
 static int take_message(const struct nlmsghdr *header, void *context)
 {
 	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
-	struct listed listed = {.left = -1};
+	const struct snapshot *snapshot = context;
+	struct listed listed = {.snapshot = snapshot, .left = -1, .since = snapshot->read};
 	struct state_record *record = &listed.record;
 	struct flow *flow = &record->header.flow;
 
@@ -293,6 +299,7 @@ static int diag_read(struct mnl_socket *socket, struct snapshot *snapshot)
 			continue;
 		if (length < 0)
 			return -errno;
+		snapshot->read = clock_boot();
 		result = mnl_cb_run2(buffer, (size_t)length, 0, 0, take_message, snapshot, control,
 				     NLMSG_MIN_TYPE);
 		if (result < 0)
@@ -386,7 +393,7 @@ static int read_table(FILE *file, struct snapshot *snapshot)
 	char line[512];
 
 	while (!snapshot->stopped && fgets(line, sizeof(line), file)) {
-		struct listed listed = {};
+		struct listed listed = {.since = clock_boot()};
 
 		if (parse_line(line, &listed) && 1u << listed.record.to & states_wanted(snapshot))
 			pass_listed(snapshot, &listed);

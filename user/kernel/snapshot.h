@@ -51,7 +51,7 @@ int snapshot_take(const struct snapshot_request *request, snapshot_each each, vo
 typedef int (*snapshot_each_close_wait)(void *context, const struct close_wait_found *found);
 
 /* The same of all sockets in CLOSE_WAIT alone; `contents` means nothing. Of /proc/net/tcp come
- * neither cookie nor cgroup, and at_least is 0. */
+ * neither cookie nor cgroup, and `by` is the present. */
 int snapshot_close_wait(const struct snapshot_request *request, snapshot_each_close_wait each,
 			void *context, struct snapshot_result *result);
 
