@@ -44,6 +44,8 @@ struct settings {
 	__u8 hold_at_begin;     /* inet_twsk_kill() is not attached: it would tell of early ends */
 	__u8 find_by_place;     /* user space has no cookies to ask for origins by */
 	__u8 user_registers;    /* bpf_task_pt_regs(): 5.15 */
+	__u8 filter_flows;      /* the filter asks for addresses, ports or a family */
+	__u8 pad[7];
 	struct filter filter;
 };
 

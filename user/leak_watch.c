@@ -23,6 +23,8 @@
 #define STACKS_KEPT 8192
 /* Looks and scans of /proc take no more than a twentieth of the time. */
 #define REST 20
+/* While there are no suspects. */
+#define CALM_PAUSE (5 * S)
 #define LOOK_PAUSE (100 * MS)
 /* What the symbolizer is given before a view, and before the last one. */
 #define SYMBOLS_PATIENCE (200 * MS)
@@ -483,6 +485,11 @@ const struct close_wait_view *leak_watch_view(struct leak_watch *watch, bool fin
 	return close_wait_view(watch->close_wait, final);
 }
 
+void leak_watch_told(struct leak_watch *watch)
+{
+	close_wait_told(watch->close_wait);
+}
+
 static uint64_t earliest(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -501,6 +508,15 @@ uint64_t leak_watch_deadline(const struct leak_watch *watch)
 	if (watch->changed)
 		due = soonest;
 	return due > soonest ? due : soonest;
+}
+
+uint64_t leak_watch_rest(const struct leak_watch *watch)
+{
+	uint64_t calm = earliest(watch->threshold / 3, CALM_PAUSE);
+
+	if (close_wait_suspects(watch->close_wait) || watch->waiting || watch->changed)
+		return watch->looked + watch->look_cost * REST;
+	return earliest(leak_watch_deadline(watch), watch->looked + calm);
 }
 
 int leak_watch_descriptor(const struct leak_watch *watch)

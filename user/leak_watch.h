@@ -33,8 +33,15 @@ int leak_watch_look(struct leak_watch *watch);
  * seconds at most. */
 const struct close_wait_view *leak_watch_view(struct leak_watch *watch, bool final);
 
+/* The fresh suspects of the last view have been told of. */
+void leak_watch_told(struct leak_watch *watch);
+
 /* When to look again so that no suspect is told of late, but not so often that it costs much. */
 uint64_t leak_watch_deadline(const struct leak_watch *watch);
+
+/* The same where every change of the suspects is to be shown: when the next look is worth its cost.
+ */
+uint64_t leak_watch_rest(const struct leak_watch *watch);
 
 /* To be polled for reading, below 0: nothing is; and what to do then. */
 int leak_watch_descriptor(const struct leak_watch *watch);

@@ -46,6 +46,8 @@ static int look(struct leaks *leaks, bool shown, bool final)
 	leaks->view = leak_watch_view(leaks->watch, final);
 	if (!leaks->view)
 		return -ENOMEM;
+	if (leaks->options->once && !final)
+		return 0;
 	if (sink_is_terminal())
 		sink_screen(&options->rows, &options->columns);
 	/* What is printed once is to stay. */
@@ -53,6 +55,7 @@ static int look(struct leaks *leaks, bool shown, bool final)
 		options->rows = 0;
 	options->wall_offset = clock_wall_offset();
 	leaks->output.format->close_wait_view(&leaks->output, leaks->view);
+	leak_watch_told(leaks->watch);
 	write_out(leaks);
 	return 0;
 }
@@ -72,12 +75,17 @@ static int wait_until(struct leaks *leaks, uint64_t deadline)
 	return 0;
 }
 
-/* Looks at each interval, also where only the last view is shown: what comes and goes meanwhile
- * makes the trend. */
+static uint64_t latest(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Looks at each interval as long as there is something to see, also where only the last view is
+ * shown: what comes and goes meanwhile makes the trend. */
 static int loop(struct leaks *leaks)
 {
-	uint64_t interval = leaks->options->interval, next = leaks->started + interval;
-	uint64_t end = UINT64_MAX;
+	uint64_t interval = leaks->options->interval, end = UINT64_MAX;
+	uint64_t next = latest(leaks->started + interval, leak_watch_rest(leaks->watch));
 	int error = 0;
 
 	if (leaks->options->duration)
@@ -96,6 +104,7 @@ static int loop(struct leaks *leaks)
 		error = look(leaks, true, false);
 		/* After a pause (a stopped process) the intervals begin anew. */
 		next = next + interval > now ? next + interval : now + interval;
+		next = latest(next, leak_watch_rest(leaks->watch));
 	}
 	return error;
 }

@@ -56,6 +56,8 @@ int request_settings(const struct options *options, const struct features *featu
 	settings->hold_at_begin = !plan->tw_kill;
 	settings->find_by_place = !plan->cookie || !plan->snapshot;
 	settings->user_registers = plan->user_registers;
+	settings->filter_flows = filter->local_ports[0] || filter->remote_ports[0] ||
+				 filter->network_count || filter->family;
 	settings->follow_flows = filter->pid || filter->comm[0] || filter->cgroup || filter->netns;
 	return 0;
 }

@@ -166,6 +166,7 @@ static void watch_leaks(struct session *session, uint64_t now)
 	view = error ? NULL : leak_watch_view(session->leaks, false);
 	for (size_t i = 0; view && i < view->fresh_count; i++)
 		session->output.format->close_wait(&session->output, view->fresh[i]);
+	leak_watch_told(session->leaks);
 	if (!view)
 		log_warning_once(&session->leak_warning,
 				 "cannot list the sockets in CLOSE_WAIT: %s; --threshold tells of "

@@ -82,17 +82,14 @@ static __always_inline struct close_wait_origin *origin_find(__u64 key)
 	return key ? bpf_map_lookup_elem(&origins, &key) : NULL;
 }
 
-/* The origin of a socket, new if there is none; NULL without room. */
-static __always_inline struct close_wait_origin *origin_of(__u64 key)
+/* The first news of a socket. False if there were others, from another CPU. */
+static __always_inline bool origin_add(__u64 key, const struct close_wait_origin *origin)
 {
-	const struct close_wait_origin nothing = {};
-	struct close_wait_origin *origin = origin_find(key);
+	long error = bpf_map_update_elem(&origins, &key, origin, BPF_NOEXIST);
 
-	if (origin || !key)
-		return origin;
-	if (bpf_map_update_elem(&origins, &key, &nothing, BPF_NOEXIST) == -7) /* E2BIG */
+	if (error && error != -17) /* EEXIST */
 		__sync_fetch_and_add(&origins_lost, 1);
-	return origin_find(key);
+	return error != -17;
 }
 
 static __always_inline __u64 origin_key(struct sock *sk)

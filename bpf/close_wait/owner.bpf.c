@@ -20,23 +20,38 @@ static __always_inline bool is_tcp(const struct sock *sk)
 	       BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
 }
 
+static __always_inline bool flow_passes(const struct sock *sk)
+{
+	struct flow flow;
+
+	if (!settings.filter_flows)
+		return true;
+	kernel_flow_probed(&flow, &sk->__sk_common);
+	return socket_flow_passes(&flow);
+}
+
 /* Namespace and cgroup are asked for where the peer's FIN is seen. */
 static __always_inline void handle_accept(void *context, long descriptor, __u32 taker)
 {
 	const struct sock *sk = (const void *)kernel_descriptor_sock(descriptor);
-	struct close_wait_origin *origin;
-	struct flow flow;
+	struct close_wait_origin fresh = {}, *origin;
+	__u64 key;
 
-	if (!sk || !is_tcp(sk))
+	if (!sk || !is_tcp(sk) || !flow_passes(sk))
 		return;
-	kernel_flow_probed(&flow, &sk->__sk_common);
-	if (!socket_flow_passes(&flow))
+	key = origin_key_probed(sk);
+	if (!key)
 		return;
-	origin = origin_of(origin_key_probed(sk));
+	fresh.how = OWNER_ACCEPT;
+	call_take(&fresh.created, context, taker);
+	/* The peer's FIN may have come before. */
+	if (origin_add(key, &fresh))
+		return;
+	origin = origin_find(key);
 	if (!origin)
 		return;
-	origin->how = OWNER_ACCEPT;
-	call_take(&origin->created, context, taker);
+	origin->created = fresh.created;
+	origin->how = fresh.how;
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept4")
@@ -57,15 +72,19 @@ int close_wait_accept(struct syscall_exit *exit)
 
 static __always_inline void handle_read(void *context, struct sock *sk, int result)
 {
-	struct close_wait_origin *origin;
+	struct close_wait_origin fresh = {.read_bytes = result}, *origin;
+	__u64 key = origin_key(sk);
 
 	if (!place_passes(sk))
 		return;
-	origin = origin_of(origin_key(sk));
+	call_take(&fresh.read, context, TAKER_READ);
+	if (origin_add(key, &fresh))
+		return;
+	origin = origin_find(key);
 	if (!origin)
 		return;
+	origin->read = fresh.read;
 	origin->read_bytes = result;
-	call_take(&origin->read, context, TAKER_READ);
 }
 
 /* sock:sock_recv_length (6.3), for each call that receives from any socket. */

@@ -26,8 +26,8 @@ static __always_inline __u64 mix(__u64 hash, __u64 value)
 static __always_inline __u64 mix_nearest(__u64 hash, const struct close_wait_stack *stack)
 {
 	const struct task_struct *task = (const void *)bpf_get_current_task();
-	__u64 start = BPF_CORE_READ(task, mm, start_code);
-	__u64 end = BPF_CORE_READ(task, mm, end_code);
+	const struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	__u64 start = BPF_CORE_READ(mm, start_code), end = BPF_CORE_READ(mm, end_code);
 	const __u64 *words = (const __u64 *)stack->copy;
 
 	for (int i = 0; i < NEAREST_WORDS; i++)

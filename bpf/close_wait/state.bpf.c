@@ -9,31 +9,13 @@
 
 static __always_inline void connects(void *context, struct sock *sk)
 {
-	struct close_wait_origin *origin;
+	struct close_wait_origin origin = {.how = OWNER_CONNECT};
 
 	__sync_fetch_and_add(&connects_taken, 1);
 	if (!place_passes(sk))
 		return;
-	origin = origin_of(origin_key(sk));
-	if (!origin)
-		return;
-	origin->since = 0;
-	origin->how = OWNER_CONNECT;
-	call_take(&origin->created, context, TAKER_CONNECT);
-}
-
-/* Its addresses are complete now. One of a listener gets its cookie, which accept() will ask for.
- */
-static __always_inline void is_established(struct sock *sk, int from)
-{
-	__u64 key = origin_key(sk);
-	struct flow flow;
-
-	if (from != STATE_SYN_SENT)
-		return;
-	kernel_flow(&flow, sk, NULL);
-	if (!socket_flow_passes(&flow))
-		bpf_map_delete_elem(&origins, &key);
+	call_take(&origin.created, context, TAKER_CONNECT);
+	origin_add(origin_key(sk), &origin);
 }
 
 static __always_inline void fill_place(struct close_wait_place *place, const struct sock *sk,
@@ -43,21 +25,50 @@ static __always_inline void fill_place(struct close_wait_place *place, const str
 	place->netns = kernel_netns(sk);
 }
 
-static __always_inline void peer_closed(struct sock *sk)
+static __always_inline bool flow_passes(const struct sock *sk)
+{
+	struct flow flow;
+
+	if (!settings.filter_flows)
+		return true;
+	kernel_flow(&flow, sk, NULL);
+	return socket_flow_passes(&flow);
+}
+
+/* Its addresses are complete now. One of a listener gets its cookie, which accept() will ask for.
+ */
+static __always_inline void is_established(struct sock *sk, int from)
 {
 	__u64 key = origin_key(sk);
-	struct close_wait_origin *origin;
+
+	if (from == STATE_SYN_SENT && !flow_passes(sk))
+		bpf_map_delete_elem(&origins, &key);
+}
+
+static __always_inline void note_place(const struct sock *sk, __u64 key)
+{
 	struct close_wait_place place;
 
 	fill_place(&place, sk, NULL);
-	if (!socket_flow_passes(&place.flow) || !place_passes(sk))
-		return;
-	origin = origin_of(key);
-	if (!origin)
-		return;
-	origin->since = bpf_ktime_get_boot_ns();
-	if (settings.find_by_place && bpf_map_update_elem(&places, &place, &key, BPF_ANY))
+	if (bpf_map_update_elem(&places, &place, &key, BPF_ANY))
 		__sync_fetch_and_add(&origins_lost, 1);
+}
+
+static __always_inline void peer_closed(struct sock *sk)
+{
+	struct close_wait_origin fresh = {}, *origin;
+	__u64 key = origin_key(sk);
+
+	if (!flow_passes(sk) || !place_passes(sk))
+		return;
+	fresh.since = bpf_ktime_get_boot_ns();
+	origin = origin_find(key);
+	if (!origin && !origin_add(key, &fresh))
+		origin = origin_find(key);
+	if (origin)
+		origin->since = fresh.since;
+	if (settings.find_by_place)
+		note_place(sk, key);
 }
 
 static __always_inline void leaves(struct sock *sk)

@@ -134,6 +134,7 @@ static const struct close_wait_view *view(uint64_t now)
 	look(now);
 	found = close_wait_view(close_wait, false);
 	assert_non_null(found);
+	close_wait_told(close_wait);
 	return found;
 }
 
@@ -178,6 +179,18 @@ static void each_is_told_of_once(void **state)
 	assert_int_equal(found->fresh_count, 1);
 	assert_int_equal(found->fresh[0]->flow.remote_port, 40002);
 	assert_int_equal(found->suspects, 2);
+}
+
+static void what_was_not_told_of_stays_fresh(void **state)
+{
+	(void)state;
+	add(START);
+	look(START + THRESHOLD);
+	assert_int_equal(close_wait_view(close_wait, false)->fresh_count, 1);
+	look(START + THRESHOLD + SECOND);
+	assert_int_equal(close_wait_view(close_wait, true)->fresh_count, 1);
+	close_wait_told(close_wait);
+	assert_int_equal(view(START + THRESHOLD + 2 * SECOND)->fresh_count, 0);
 }
 
 static void one_that_leaves_vanishes(void **state)
@@ -413,6 +426,27 @@ static void a_burst_is_not_growing_and_drains(void **state)
 	assert_true(found->groups[0].growth_per_min < 0);
 }
 
+/* All of it within the shortest window. */
+static void a_short_burst_drains_too(void **state)
+{
+	const struct close_wait_view *found;
+
+	(void)state;
+	look(START);
+	for (int i = 0; i < 120; i++)
+		add(START + 4 * SECOND - THRESHOLD);
+	assert_int_equal(view(START + 4 * SECOND)->groups[0].trend, TREND_STEADY);
+	for (unsigned int i = 0; i < 5; i++) {
+		for (unsigned int j = 0; j < 23; j++)
+			sockets[i * 23 + j].there = false;
+		found = view(START + (6 + i) * SECOND);
+		if (i > 1) /* those that came are 4 s ago */
+			assert_int_equal(found->groups[0].trend, TREND_DRAINING);
+		else
+			assert_int_not_equal(found->groups[0].trend, TREND_GROWING);
+	}
+}
+
 static void what_was_there_at_the_start_has_no_trend(void **state)
 {
 	const struct close_wait_view *found;
@@ -554,6 +588,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(none_is_a_suspect_before_the_threshold),
 		TEST(each_is_told_of_once),
+		TEST(what_was_not_told_of_stays_fresh),
 		TEST(one_that_leaves_vanishes),
 		TEST(older_ones_have_a_lower_bound),
 		TEST(what_was_read),
@@ -567,6 +602,7 @@ int main(void)
 		TEST(one_after_the_other_is_growing),
 		TEST(a_slow_leak_is_growing_too),
 		TEST(a_burst_is_not_growing_and_drains),
+		TEST(a_short_burst_drains_too),
 		TEST(what_was_there_at_the_start_has_no_trend),
 		TEST(advice_when_it_was_read),
 		TEST(advice_when_it_was_never_read),

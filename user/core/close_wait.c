@@ -20,6 +20,7 @@ struct entry {
 	uint64_t entered; /* it was in CLOSE_WAIT at this time already */
 	uint64_t group;   /* in which it was shown, 0: not yet */
 	bool asked;       /* for its origin */
+	bool told;        /* of this suspect */
 	bool at_start;    /* the first look found it: it did not come while we watched */
 	struct close_wait_report report; /* of a suspect */
 };
@@ -345,12 +346,18 @@ static void join(struct close_wait *close_wait, struct entry *entry, struct grou
 	member->report = &entry->report;
 	member->listened = facts->listened;
 	member->key = close_wait_groups_key(member);
-	if (!entry->group) {
+	if (!entry->told)
 		close_wait->fresh[view->fresh_count++] = &entry->report;
+	if (!entry->group)
 		close_wait_groups_came(close_wait->groups, member->key, close_wait->first,
 				       close_wait->now, !entry->at_start);
-	}
 	entry->group = member->key;
+}
+
+void close_wait_told(struct close_wait *close_wait)
+{
+	for (size_t i = 0; i < close_wait->suspect_count; i++)
+		close_wait->suspects[i]->told |= close_wait->suspects[i]->group != 0;
 }
 
 static void count_suspect(struct close_wait_view *view, const struct close_wait_report *report)

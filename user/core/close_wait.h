@@ -101,7 +101,7 @@ struct close_wait_view {
 	uint64_t suspects;
 	uint64_t oldest; /* age of the oldest suspect */
 	bool oldest_at_least;
-	const struct close_wait_report *const *fresh; /* suspects since the last view */
+	const struct close_wait_report *const *fresh; /* suspects not told of yet */
 	size_t fresh_count;
 	const struct close_wait_group *groups; /* the largest first */
 	size_t group_count;
@@ -155,6 +155,9 @@ uint64_t close_wait_deadline(const struct close_wait *close_wait);
 
 /* What is to be shown after a look; NULL without memory. */
 const struct close_wait_view *close_wait_view(struct close_wait *close_wait, bool final);
+
+/* The fresh ones of the last view have been told of. */
+void close_wait_told(struct close_wait *close_wait);
 
 /* The losses that the view is to tell of. */
 void close_wait_note_losses(struct close_wait *close_wait, uint64_t origins, uint64_t stacks);
