@@ -26,7 +26,8 @@ TEST_PACKAGES := $(DEMO_PACKAGES) libcmocka-dev clang-format nftables tshark wrk
 KERNEL_PACKAGES := qemu-system-x86 busybox-static lz4 xz-utils zstd debian-archive-keyring
 
 pure_sources := $(wildcard user/base/*.c user/core/*.c)
-program_sources := $(wildcard user/*.c user/host/*.c user/kernel/*.c user/owner/*.c user/output/*.c)
+program_sources := $(wildcard user/*.c \
+	$(foreach room,host kernel owner symbols output,user/$(room)/*.c))
 witnesses := socket packet
 # What `timewait` and `leaks` attach: without the ring.
 objects_of_bpf := $(witnesses) population close_wait

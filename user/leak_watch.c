@@ -10,11 +10,12 @@
 #include "host/clock.h"
 #include "host/log.h"
 #include "kernel/close_wait_probe.h"
+#include "kernel/listeners.h"
 #include "kernel/plan.h"
 #include "kernel/snapshot.h"
 #include "owner/holdings.h"
-#include "owner/symbolizer.h"
 #include "request.h"
+#include "symbols/symbolizer.h"
 
 #define MS 1000000ull
 #define S (1000 * MS)
@@ -30,13 +31,6 @@
 #define SYMBOLS_PATIENCE (200 * MS)
 #define SYMBOLS_LAST_PATIENCE (10 * S)
 
-struct listener {
-	uint32_t netns;
-	uint16_t port;
-	uint64_t inode;
-	uint8_t address[16];
-};
-
 struct leak_watch {
 	const struct options *options;
 	struct plan plan;
@@ -48,9 +42,7 @@ struct leak_watch {
 	struct close_wait_lookup lookup;
 	struct holdings *holdings;
 	struct symbolizer *symbolizer;
-	struct listener *listeners;
-	size_t listener_count;
-	size_t listener_capacity;
+	struct listeners *listeners;
 	uint64_t *scanned; /* inodes that the last scan of /proc was for, sorted */
 	size_t scanned_count;
 	uint64_t next_scan;
@@ -115,56 +107,11 @@ static const struct stack *find_stack(void *context, uint32_t pid, uint64_t key)
 	return stack ? stack : ask(watch, pid, key);
 }
 
-static bool is_everywhere(const uint8_t address[16])
-{
-	static const uint8_t ipv4[12] = {[10] = 0xff, [11] = 0xff};
-
-	for (int i = 12; i < 16; i++)
-		if (address[i])
-			return false;
-	for (int i = 0; i < 10; i++)
-		if (address[i])
-			return false;
-	return !memcmp(address + 10, ipv4 + 10, 2) || (!address[10] && !address[11]);
-}
-
-static int compare_listeners(const void *a, const void *b)
-{
-	const struct listener *left = a, *right = b;
-
-	if (left->netns != right->netns)
-		return left->netns < right->netns ? -1 : 1;
-	return (int)left->port - (int)right->port;
-}
-
-/* Of several the one that is bound to the address, or to all. */
-static const struct listener *find_listener(const struct leak_watch *watch,
-					    const struct close_wait_found *found)
-{
-	const struct listener key = {.netns = found->netns, .port = found->flow.local_port};
-	const struct listener *end = watch->listeners + watch->listener_count, *listener;
-
-	if (!watch->listener_count)
-		return NULL;
-	listener = bsearch(&key, watch->listeners, watch->listener_count, sizeof(key),
-			   compare_listeners);
-	while (listener && listener > watch->listeners && !compare_listeners(listener - 1, &key))
-		listener--;
-	for (; listener && listener < end && !compare_listeners(listener, &key); listener++)
-		if (is_everywhere(listener->address) ||
-		    !memcmp(listener->address, found->flow.local, sizeof(listener->address)))
-			return listener;
-	return NULL;
-}
-
 /* Before accept() it has no file: its listener's is the one to look for. 0: none is known. */
 static uint64_t inode_of(const struct leak_watch *watch, const struct close_wait_found *found)
 {
-	const struct listener *listener = found->inode ? NULL : find_listener(watch, found);
-
-	if (found->inode)
-		return found->inode;
-	return listener ? listener->inode : 0;
+	return found->inode ? found->inode
+			    : listeners_find(watch->listeners, found->netns, &found->flow);
 }
 
 static int compare_inodes(const void *a, const void *b)
@@ -223,7 +170,7 @@ static void find_facts(void *context, const struct close_wait_found *found,
 	const struct holding *holdings;
 	size_t count;
 
-	facts->listened = find_listener(watch, found);
+	facts->listened = listeners_find(watch->listeners, found->netns, &found->flow);
 	if (!was_scanned(watch, inode)) {
 		watch->waiting = true;
 		facts->unwanted = true;
@@ -258,9 +205,10 @@ static enum exit_status prepare(struct leak_watch *watch, const struct features 
 	};
 	watch->close_wait = close_wait_new(watch->threshold, SOCKETS_KEPT,
 					   watch->settings.home_netns, &watch->lookup);
+	watch->listeners = listeners_new(watch->plan.snapshot);
 	watch->holdings = holdings_new();
 	watch->symbolizer = symbolizer_new();
-	if (watch->close_wait && watch->holdings && watch->symbolizer)
+	if (watch->close_wait && watch->listeners && watch->holdings && watch->symbolizer)
 		return EXIT_DONE;
 	log_error("cannot start: %s", strerror(ENOMEM));
 	return EXIT_FAILED;
@@ -295,10 +243,16 @@ void leak_watch_close(struct leak_watch *watch)
 	close_wait_probe_close(watch->probe);
 	symbolizer_free(watch->symbolizer);
 	holdings_free(watch->holdings);
-	free(watch->listeners);
+	listeners_free(watch->listeners);
 	free(watch->scanned);
 	free(watch->holders);
 	free(watch);
+}
+
+void leak_watch_set_progress(struct leak_watch *watch, void (*progress)(void *context),
+			     void *context)
+{
+	holdings_set_progress(watch->holdings, progress, context);
 }
 
 enum exit_status leak_watch_attach(struct leak_watch *watch)
@@ -342,44 +296,6 @@ static int take_found(void *context, const struct close_wait_found *found)
 	return 0;
 }
 
-static int take_listener(void *context, const struct record *header)
-{
-	const struct state_record *record = (const struct state_record *)header;
-	struct leak_watch *watch = context;
-	struct listener *listener;
-
-	if (watch->listener_count == watch->listener_capacity) {
-		size_t capacity = watch->listener_capacity ? watch->listener_capacity * 2 : 64;
-		struct listener *listeners =
-			realloc(watch->listeners, capacity * sizeof(*listeners));
-
-		if (!listeners)
-			return -ENOMEM;
-		watch->listeners = listeners;
-		watch->listener_capacity = capacity;
-	}
-	listener = &watch->listeners[watch->listener_count++];
-	listener->netns = header->netns;
-	listener->port = header->flow.local_port;
-	listener->inode = record->inode;
-	memcpy(listener->address, header->flow.local, sizeof(listener->address));
-	return 0;
-}
-
-static int list_listeners(struct leak_watch *watch, struct snapshot_request *request)
-{
-	struct snapshot_result result;
-	int error;
-
-	request->contents = SNAPSHOT_LISTENERS;
-	watch->listener_count = 0;
-	error = snapshot_take(request, take_listener, watch, &result);
-	if (watch->listener_count)
-		qsort(watch->listeners, watch->listener_count, sizeof(*watch->listeners),
-		      compare_listeners);
-	return error;
-}
-
 /* Who holds the suspects. */
 static int scan(struct leak_watch *watch)
 {
@@ -399,13 +315,13 @@ static int scan(struct leak_watch *watch)
 	return error;
 }
 
-static int find_holders(struct leak_watch *watch, struct snapshot_request *request)
+static int find_holders(struct leak_watch *watch)
 {
 	int error;
 
 	if (!close_wait_suspects(watch->close_wait) || clock_boot() < watch->next_scan)
 		return 0;
-	error = list_listeners(watch, request);
+	error = listeners_read(watch->listeners, watch->settings.filter.netns);
 	return error ? error : scan(watch);
 }
 
@@ -422,7 +338,7 @@ static void note_losses(struct leak_watch *watch)
 
 int leak_watch_look(struct leak_watch *watch)
 {
-	struct snapshot_request request = {
+	const struct snapshot_request request = {
 		.time = clock_boot(),
 		.netns = watch->settings.filter.netns,
 		.sock_diag = watch->plan.snapshot,
@@ -441,7 +357,7 @@ int leak_watch_look(struct leak_watch *watch)
 				 "missing",
 				 result.unread, strerror(-result.error));
 	close_wait_end(watch->close_wait);
-	error = find_holders(watch, &request);
+	error = find_holders(watch);
 	note_losses(watch);
 	if (!error && watch->probe)
 		error = close_wait_probe_sweep(watch->probe);

@@ -23,6 +23,10 @@ enum exit_status leak_watch_open(struct leak_watch **watch, const struct options
 				 const struct features *features, struct cgroups *cgroups);
 void leak_watch_close(struct leak_watch *watch);
 
+/* Called now and then during a look, which may take a second. */
+void leak_watch_set_progress(struct leak_watch *watch, void (*progress)(void *context),
+			     void *context);
+
 /* From now on it is known where sockets come from. Without it only what is there is. */
 enum exit_status leak_watch_attach(struct leak_watch *watch);
 

@@ -317,6 +317,13 @@ static enum exit_status trace(struct session *session)
 	return error || session->sink.error ? EXIT_FAILED : EXIT_DONE;
 }
 
+static void drain_meanwhile(void *context)
+{
+	const struct session *session = context;
+
+	witness_drain(session->witness);
+}
+
 static enum exit_status open_leaks(struct session *session, const struct features *features)
 {
 	enum exit_status status = EXIT_DONE;
@@ -325,7 +332,10 @@ static enum exit_status open_leaks(struct session *session, const struct feature
 		return status;
 	status = leak_watch_open(&session->leaks, session->options, features,
 				 witness_cgroups(session->witness));
-	return status == EXIT_DONE ? leak_watch_attach(session->leaks) : status;
+	if (status != EXIT_DONE)
+		return status;
+	leak_watch_set_progress(session->leaks, drain_meanwhile, session);
+	return leak_watch_attach(session->leaks);
 }
 
 enum exit_status session_run(const struct options *options, const struct features *features)

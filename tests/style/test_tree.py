@@ -43,19 +43,20 @@ ROOMS = [
                      "bpf/population.h", "bpf/origin.h", "bpf/packet/fin_acks.h",
                      "bpf/socket/held.h", "*.skel.h"]),
     ("user/owner", ["user/base", "user/host", "user/owner"]),
+    ("user/symbols", ["user/base", "user/host", "user/symbols"]),
     ("user/capture", ["user/base", "user/host", "user/capture", "bpf/record.h",
                       "bpf/packet/parse.h"]),
     ("user/output", ["user/base", "user/host", "user/output", "user/core/report.h",
                      "user/core/classifier.h", "user/core/tcp_state.h",
                      "user/core/time_wait_summary.h", "user/core/close_wait.h"]),
     ("user", ["user", "user/base", "user/host", "user/core", "user/kernel", "user/owner",
-              "user/capture", "user/output", *SHARED]),
+              "user/symbols", "user/capture", "user/output", *SHARED]),
 ]
 # No file descriptor, no clock, no stdio.
 PURE = {"assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h",
         "stddef.h", "stdint.h", "stdlib.h", "string.h"}
 PRINTS = re.compile(r"\b(printf|puts|putchar|perror|vprintf|fprintf|fputs)\s*\(")
-LIBRARY_ROOMS = ("base", "core", "kernel", "owner", "capture", "output")
+LIBRARY_ROOMS = ("base", "core", "kernel", "owner", "symbols", "capture", "output")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.MULTILINE)
 
 

@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-#include "owner/jit_names.h"
-#include "owner/perf_map.h"
-#include "owner/process_maps.h"
-#include "owner/symbol_message.h"
+#include "symbols/jit_names.h"
+#include "symbols/perf_map.h"
+#include "symbols/process_maps.h"
+#include "symbols/symbol_message.h"
 
 #define SEEDS 20000
 

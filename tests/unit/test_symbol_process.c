@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "host/clock.h"
-#include "owner/symbolizer.h"
+#include "symbols/symbolizer.h"
 
 #define SECOND UINT64_C(1000000000)
 #define PATIENCE (20 * SECOND)

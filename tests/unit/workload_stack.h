@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "owner/symbolizer.h"
+#include "symbols/symbolizer.h"
 
 #define CHAIN_LIMIT 64
 

@@ -26,6 +26,8 @@ struct asked {
 };
 
 struct holdings {
+	void (*progress)(void *context); /* may be NULL */
+	void *context;
 	struct asked *asked; /* open addressing, never more than half full */
 	size_t asked_mask;
 	struct holding *list;
@@ -287,10 +289,20 @@ static int scan(struct holdings *holdings)
 	error = descriptors_open(&walk);
 	if (!error)
 		holdings->own_namespace = pid_namespace(walk.proc, "self/ns/pid");
-	for (size_t i = 0; i < walk.count && !error; i++)
+	for (size_t i = 0; i < walk.count && !error; i++) {
 		error = look_at_process(holdings, &walk, walk.pids[i]);
+		if (holdings->progress)
+			holdings->progress(holdings->context);
+	}
 	descriptors_done(&walk);
 	return error ? error : arrange(holdings);
+}
+
+void holdings_set_progress(struct holdings *holdings, void (*progress)(void *context),
+			   void *context)
+{
+	holdings->progress = progress;
+	holdings->context = context;
 }
 
 int holdings_scan(struct holdings *holdings, const uint64_t *inodes, size_t count)

@@ -36,6 +36,10 @@ struct holdings;
 struct holdings *holdings_new(void); /* NULL: no memory */
 void holdings_free(struct holdings *holdings);
 
+/* Called between two processes of a scan, which takes a second where there are 10,000 of them. */
+void holdings_set_progress(struct holdings *holdings, void (*progress)(void *context),
+			   void *context);
+
 /* Scans /proc for these inodes, in any order, doubles and zeros allowed; what an earlier scan found
  * is forgotten. A process may go while it is looked at: it then holds nothing. Threads that have a
  * table of descriptors of their own, unshare(2), are not looked at. 0 or a negative errno.
