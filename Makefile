@@ -178,7 +178,7 @@ test-kernels: ## the same closes on Debian's kernels, in QEMU (KERNELS=all or na
 .PHONY: demo
 demo: ## install what is missing, build, show real closes (as root)
 	$(call install_packages,$(BUILD_PACKAGES) $(DEMO_PACKAGES))
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(firstword $(leaky))
 	@BUILD=$(BUILD) tests/demo
 
 .PHONY: update-scenarios

@@ -372,7 +372,7 @@ static const struct close_wait_group *leak_for(unsigned int seconds, unsigned in
 {
 	const struct close_wait_view *found = NULL;
 
-	look(START);
+	look(START - THRESHOLD);
 	for (unsigned int i = 1; i <= seconds; i++) {
 		for (unsigned int j = 0; j < each; j++)
 			add(START + i * SECOND - THRESHOLD);
@@ -395,7 +395,7 @@ static void a_slow_leak_is_growing_too(void **state)
 	const struct close_wait_view *found = NULL;
 
 	(void)state;
-	look(START);
+	look(START - THRESHOLD);
 	for (unsigned int i = 1; i <= 300; i++) {
 		if (i % 20 == 0)
 			add(START + i * SECOND - THRESHOLD);
@@ -410,7 +410,7 @@ static void a_burst_is_not_growing_and_drains(void **state)
 	const struct close_wait_view *found;
 
 	(void)state;
-	look(START);
+	look(START - THRESHOLD);
 	for (int i = 0; i < 50; i++)
 		add(START + 5 * SECOND - THRESHOLD);
 	for (unsigned int i = 5; i < 12; i++) {
@@ -432,7 +432,7 @@ static void a_short_burst_drains_too(void **state)
 	const struct close_wait_view *found;
 
 	(void)state;
-	look(START);
+	look(START - THRESHOLD);
 	for (int i = 0; i < 120; i++)
 		add(START + 4 * SECOND - THRESHOLD);
 	assert_int_equal(view(START + 4 * SECOND)->groups[0].trend, TREND_STEADY);

@@ -349,8 +349,9 @@ static void join(struct close_wait *close_wait, struct entry *entry, struct grou
 	if (!entry->told)
 		close_wait->fresh[view->fresh_count++] = &entry->report;
 	if (!entry->group)
-		close_wait_groups_came(close_wait->groups, member->key, close_wait->first,
-				       close_wait->now, !entry->at_start);
+		close_wait_groups_came(close_wait->groups, member->key,
+				       close_wait->first + close_wait->threshold, close_wait->now,
+				       !entry->at_start);
 	entry->group = member->key;
 }
 

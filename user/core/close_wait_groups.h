@@ -22,7 +22,8 @@ void close_wait_groups_free(struct close_wait_groups *groups);
 /* Of the group to which a member belongs by its report; never 0. */
 uint64_t close_wait_groups_key(const struct group_member *member);
 
-/* One came to a group, `counted` or because it was there when watching began; one left. */
+/* One came to a group, `counted` or because it was there when watching began; one left. None could
+ * come before `watched_since`. */
 void close_wait_groups_came(struct close_wait_groups *groups, uint64_t key, uint64_t watched_since,
 			    uint64_t now, bool counted);
 void close_wait_groups_left(struct close_wait_groups *groups, uint64_t key, uint64_t now);

@@ -58,8 +58,11 @@ static struct sum sum_of(const struct trend *trend, int window, uint64_t now)
 	uint64_t newest = now / widths[window];
 	uint64_t oldest = newest >= TREND_SLOTS ? newest - TREND_SLOTS + 1 : 0;
 	uint64_t from = oldest * widths[window];
-	struct sum sum = {.time = now - (from > trend->start ? from : trend->start)};
+	struct sum sum = {0};
 
+	if (from < trend->start)
+		from = trend->start;
+	sum.time = now > from ? now - from : 0;
 	for (uint64_t slot = oldest; slot <= trend->slot[window]; slot++) {
 		const struct trend_slot *at = &trend->slots[window][slot % TREND_SLOTS];
 
@@ -79,7 +82,7 @@ static enum trend_direction direction_of(const struct trend *trend, const struct
 {
 	if (sum->left > sum->came || sum->lately < 0)
 		return TREND_DRAINING;
-	if (now - trend->start < SEVERAL * widths[0])
+	if (now < trend->start + SEVERAL * widths[0])
 		return TREND_UNKNOWN;
 	if (sum->came >= ENOUGH && sum->slots >= SEVERAL && sum->left * 2 <= sum->came)
 		return TREND_GROWING;

@@ -36,7 +36,7 @@ struct trend_judgement {
 	int64_t per_min; /* in thousandths */
 };
 
-/* Watched since `start`. */
+/* Watched since `start`, which may be yet to come. */
 void trend_init(struct trend *trend, uint64_t start);
 /* Times never go back. */
 void trend_add(struct trend *trend, uint64_t now, uint32_t came, uint32_t left);

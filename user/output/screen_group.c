@@ -61,7 +61,7 @@ static void add_trend(struct buffer *out, const struct close_wait_group *group)
 	default:
 		return;
 	}
-	if (!growth)
+	if (!growth || (growth < 0) != (group->trend == TREND_DRAINING))
 		return;
 	buffer_add_char(out, ' ');
 	buffer_add_fixed(out, growth < 0 ? 0 - (uint64_t)growth : (uint64_t)growth, 1000, 1);
@@ -225,7 +225,8 @@ static void put_code(struct screen *screen, const struct close_wait_view *view,
 			" before the tracer started, or when it had no room to keep where");
 	else
 		buffer_add_literal(&screen->text,
-				   " before the tracer started: in which code is not known");
+				   " before the tracer started, or through io_uring: in which code "
+				   "is not known");
 	screen_end_line(screen, NULL);
 }
 
