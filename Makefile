@@ -123,7 +123,8 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/librooms.a $(BUILD)/libcore.a
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MT $@ -o $@ $< $(BUILD)/librooms.a \
 	$(BUILD)/libcore.a $(TEST_LIBS)
 
-$(BUILD)/tests/workload/forgotten: ALL_CFLAGS += -O1 -g -fno-omit-frame-pointer
+$(BUILD)/tests/workload/forgotten $(BUILD)/tests/workload/paths: ALL_CFLAGS += -O1 -g \
+	-fno-omit-frame-pointer
 
 stack_framed := -O0 -g -fno-omit-frame-pointer
 stack_frameless := -O2 -g -fomit-frame-pointer

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * System calls on sockets: which task took one from accept(), and which read from it when the peer
- * had closed. io_uring does not pass accept() here.
+ * had closed. Of accept() either the end of the system call is seen, which io_uring does not pass,
+ * or the kernel's own function.
  */
 #include "stack.bpf.h"
 
@@ -30,21 +31,18 @@ static __always_inline bool flow_passes(const struct sock *sk)
 	return socket_flow_passes(&flow);
 }
 
-/* Namespace and cgroup are asked for where the peer's FIN is seen. */
-static __always_inline void handle_accept(void *context, long descriptor, __u32 taker)
+/* Namespace and cgroup are asked for where the peer's FIN is seen, which may have been before. */
+static __always_inline void accepts(void *context, const struct sock *sk, __u32 taker)
 {
-	const struct sock *sk = (const void *)kernel_descriptor_sock(descriptor);
-	struct close_wait_origin fresh = {}, *origin;
+	struct close_wait_origin fresh = {.how = OWNER_ACCEPT}, *origin;
 	__u64 key;
 
-	if (!sk || !is_tcp(sk) || !flow_passes(sk))
+	if (!is_tcp(sk) || !flow_passes(sk))
 		return;
 	key = origin_key_probed(sk);
 	if (!key)
 		return;
-	fresh.how = OWNER_ACCEPT;
 	call_take(&fresh.created, context, taker);
-	/* The peer's FIN may have come before. */
 	if (origin_add(key, &fresh))
 		return;
 	origin = origin_find(key);
@@ -54,17 +52,34 @@ static __always_inline void handle_accept(void *context, long descriptor, __u32 
 	origin->how = fresh.how;
 }
 
+static __always_inline void handle_accept(struct syscall_exit *exit, __u32 taker)
+{
+	const struct sock *sk = (const void *)kernel_descriptor_sock(exit->result);
+
+	if (sk)
+		accepts(exit, sk, taker);
+}
+
 SEC("tracepoint/syscalls/sys_exit_accept4")
 int close_wait_accept4(struct syscall_exit *exit)
 {
-	handle_accept(exit, exit->result, TAKER_ACCEPT4);
+	handle_accept(exit, TAKER_ACCEPT4);
 	return 0;
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept")
 int close_wait_accept(struct syscall_exit *exit)
 {
-	handle_accept(exit, exit->result, TAKER_ACCEPT);
+	handle_accept(exit, TAKER_ACCEPT);
+	return 0;
+}
+
+/* In accept(), by io_uring too: the socket gets its file. Costs system calls nothing, as
+ * tracepoints of any of them do to all. */
+SEC("fentry/security_sock_graft")
+int BPF_PROG(close_wait_graft, struct sock *sk, struct socket *parent)
+{
+	accepts(ctx, sk, TAKER_ACCEPT);
 	return 0;
 }
 

@@ -6,8 +6,8 @@ import json
 from harness.pair import time_of
 
 # Options, and what the kernel must have for a stack to begin with who called accept().
-MODES = ("", "--without user-registers", "--without sock-diag", "--without socket-cookie",
-         "--without recv-tracepoint")
+MODES = ("", "--without fentry", "--without user-registers", "--without sock-diag",
+         "--without socket-cookie", "--without recv-tracepoint")
 EACH = 2
 HOWS = {"older": None, "accepted": "accept", "unread": "accept", "connected": "connect",
         "queued": None}

@@ -17,7 +17,7 @@ import time
 from harness import leaky, tap
 from harness.expect import equal
 from harness.leaks import (CLOSE, GROUP, SUSPECTS, Leaks, Once, check_honest, check_printable,
-                           collect, functions, group_of, holders, of, parse)
+                           check_stack, collect, functions, group_of, holders, of, parse)
 from harness.leaky import FRAMED, NODE_PERF, WORKLOAD
 from harness.namespace import Namespace
 from harness.tap import Failure, case, note
@@ -127,6 +127,43 @@ def many_live(world):
         raise Failure(f"{unknown} of unknown origin: {outcome.stderr}")
     if late := [found for found in suspects if "since" not in found]:
         raise Failure(f"{len(late)} of unknown age: {late[0]}")
+
+
+WAYS, ROOM = 16_000, 8192 # through the code of paths.c; what the kernel's map holds of them
+
+
+@case("more ways through code than there is room for: those of live sockets stay", deadline=120)
+def many_stacks(world):
+    with leaky.spaces("stacks") as (stack, here):
+        first = leaky.start(stack, here, "first")
+        tracer = stack.enter_context(Leaks("--netns", here.name, *SHORT))
+        first.leak(2)
+        collect(tracer, first, 2)
+        with here:
+            equal("ways", run_paths(WAYS), WAYS)
+        # Those of sockets that are gone give way, a look at a time.
+        with here:
+            for _ in range(4):
+                equal("ways", run_paths(ROOM // 4), ROOM // 4)
+                tracer.take(group_of(first), "group after another look")
+        second = leaky.start(stack, here, "second", program=leaky.FRAMELESS)
+        second.leak(1)
+        for suspect in collect(tracer, second, 1).values():
+            check_stack(suspect["created"], "accept_client")
+        group = tracer.take(lambda found: group_of(first)(found) and
+                            found["ts"] >= suspect["ts"], "group of the first")
+        equal("count", group["count"], 2)
+        check_stack(group, "accept_client")
+        outcome = tracer.stop()
+    note(f"{outcome.summary['lost']} of {WAYS} found no room while they came")
+    if outcome.summary["lost"] > WAYS - ROOM:
+        raise Failure(f"{outcome.summary['lost']} lost: {outcome.stderr}")
+
+
+def run_paths(ways):
+    done = subprocess.run([f"{BUILD}/tests/workload/paths", str(ways)], capture_output=True,
+                          check=True)
+    return int(done.stdout)
 
 
 # ---- names

@@ -22,6 +22,8 @@ struct absent {
 
 static const struct absent linux_5_10[ABSENT_MAX] = {
 	{FEATURE_SOCKET_COOKIE, "needs Linux 5.12"},
+	{FEATURE_USER_REGISTERS, "needs Linux 5.15"},
+	{FEATURE_RECV_TRACEPOINT, "needs Linux 6.3"},
 	{FEATURE_RESET_REASON, "needs Linux 6.10"},
 	{FEATURE_TCX, "needs Linux 6.6"},
 	{FEATURE_MAP_GROWS, "needs Linux 6.1"},
@@ -84,9 +86,38 @@ static void newest_kernel_takes_the_best_of_all(void **state)
 	assert_true(plan.tw_begin && plan.tw_restart && plan.tw_expire && plan.tw_kill);
 	assert_true(plan.abort);
 	assert_true(plan.snapshot && plan.tcx && plan.packets && !plan.xdp_ingress);
-	assert_true(plan.user_registers && plan.recv);
+	assert_true(plan.user_registers && plan.recv && plan.graft);
 	assert_true(plan.rows[FACT_STATES].needed);
 	assert_false(plan.rows[FACT_SEGMENTS_IN].needed);
+}
+
+static struct plan plan_of_origins(const struct absent *absent)
+{
+	struct features features = recorded(absent);
+	const struct plan_request request = {
+		.packets = PACKETS_NONE, .origins = true, .only_origins = true};
+
+	return plan_make(&features, &request);
+}
+
+static void origins_by_function_or_by_system_call(void **state)
+{
+	static const struct absent refused[ABSENT_MAX] = {{FEATURE_FENTRY, "refused"},
+							  {FEATURE_GRAFT, "needs fentry"}};
+	struct plan plan = plan_of_origins(linux_6_18);
+
+	(void)state;
+	assert_row(&plan, FACT_OWNER_ACCEPT, "fentry:security_sock_graft", "");
+	assert_true(plan.graft);
+	assert_null(plan.rows[FACT_SEGMENTS_IN].mechanism);
+	assert_null(plan.rows[FACT_MINI_SOCKET_END].mechanism);
+	plan = plan_of_origins(refused);
+	assert_row(&plan, FACT_OWNER_ACCEPT, "syscalls:sys_exit_accept4", "fentry: refused");
+	assert_true(plan.accept && !plan.graft);
+	plan = plan_of_origins(linux_5_10);
+	assert_row(&plan, FACT_IDENTITY, "addresses and ports", "socket-cookie: needs Linux 5.12");
+	assert_row(&plan, FACT_STACK, "frame pointers", "user-registers: needs Linux 5.15");
+	assert_row(&plan, FACT_READER, NULL, "recv-tracepoint: needs Linux 6.3");
 }
 
 static void linux_6_1_falls_back_to_clsact(void **state)
@@ -362,6 +393,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(newest_kernel_takes_the_best_of_all),
+		cmocka_unit_test(origins_by_function_or_by_system_call),
 		cmocka_unit_test(linux_6_1_falls_back_to_clsact),
 		cmocka_unit_test(linux_5_10_counts_sockets_itself),
 		cmocka_unit_test(xdp_takes_ingress_and_leaves_egress_to_tc),

@@ -42,7 +42,8 @@ static int configure(struct close_wait *skeleton, const struct plan *plan)
 	bpf_program__set_autoload(skeleton->progs.close_wait_destroyed, plan->destroy);
 	bpf_program__set_autoload(skeleton->progs.close_wait_read, plan->recv);
 	accept_links_prepare(skeleton->progs.close_wait_accept4, skeleton->progs.close_wait_accept,
-			     plan->accept);
+			     plan->accept && !plan->graft);
+	bpf_program__set_autoload(skeleton->progs.close_wait_graft, plan->graft);
 	if (!settings->find_by_place)
 		error = bpf_map__set_max_entries(skeleton->maps.places, 1);
 	if (!error && !plan->map_grows)
@@ -60,7 +61,7 @@ int close_wait_probe_open(struct close_wait_probe **result, const struct plan *p
 
 	if (!probe)
 		return -ENOMEM;
-	probe->accept = plan->accept;
+	probe->accept = plan->accept && !plan->graft;
 	probe->skeleton = close_wait__open();
 	if (!probe->skeleton) {
 		error = -errno;
@@ -145,6 +146,7 @@ struct close_wait_losses close_wait_probe_losses(const struct close_wait_probe *
 	without = connects > without ? connects - without : 0;
 	return (struct close_wait_losses){
 		.origins = *origins + without + counters_skipped(skeleton->progs.close_wait_state) +
+			   counters_skipped(skeleton->progs.close_wait_graft) +
 			   counters_skipped(skeleton->progs.close_wait_accept) +
 			   counters_skipped(skeleton->progs.close_wait_accept4),
 		.stacks = *stacks,

@@ -295,6 +295,11 @@ static bool probe_abort(struct detection *detection)
 	return has_function(detection, TYPE_TCP_ABORT);
 }
 
+static bool probe_graft(struct detection *detection)
+{
+	return has_function(detection, TYPE_SOCK_GRAFT);
+}
+
 #define ATTACH_TCX_INGRESS 46 /* BPF_TCX_INGRESS, not in libbpf 1.1 */
 
 /* A link to an interface that cannot exist: a kernel with tcx misses the interface, one without it
@@ -437,6 +442,7 @@ static const struct {
 			       probe_tw_expire},
 	[FEATURE_TW_KILL] = {"tw-kill", "function inet_twsk_kill()", NEEDS(FENTRY), probe_tw_kill},
 	[FEATURE_ABORT] = {"abort", "function tcp_abort()", NEEDS(FENTRY), probe_abort},
+	[FEATURE_GRAFT] = {"graft", "function security_sock_graft()", NEEDS(FENTRY), probe_graft},
 	[FEATURE_TCX] = {"tcx", "tc programs attached by BPF link", NEEDS(ROOT), probe_tcx},
 	[FEATURE_CLSACT] = {"clsact", "tc programs attached as cls_bpf filters", NEEDS(ROOT),
 			    probe_clsact},

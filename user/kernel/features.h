@@ -30,6 +30,7 @@ enum feature {
 	FEATURE_TW_EXPIRE,    /* ... of tw_timer_handler() */
 	FEATURE_TW_KILL,      /* ... of inet_twsk_kill() */
 	FEATURE_ABORT,        /* ... of tcp_abort() */
+	FEATURE_GRAFT,        /* ... of security_sock_graft() */
 	FEATURE_TCX,          /* BPF links on tc, 6.6 */
 	FEATURE_CLSACT,       /* sch_clsact with cls_bpf */
 	FEATURE_XDP,          /* XDP by BPF link, 5.9 */

@@ -140,12 +140,14 @@ static void plan_mini_sockets(struct planner *planner)
 /* Where sockets came from. */
 static void plan_origins(struct planner *planner)
 {
+	const struct features *features = planner->features;
 	struct plan *plan = &planner->plan;
 
 	plan->user_registers = try(planner, FACT_STACK, FEATURE_USER_REGISTERS,
 				   "registers, stack and frame pointers");
 	otherwise(planner, FACT_STACK, "frame pointers");
 	plan->recv = try(planner, FACT_READER, FEATURE_RECV_TRACEPOINT, "sock:sock_recv_length");
+	plan->graft = features->has[FEATURE_FENTRY] && features->has[FEATURE_GRAFT];
 }
 
 static bool plan_tc(struct planner *planner, enum plan_fact fact, const char *tcx,
@@ -263,19 +265,20 @@ static void plan_counting(struct plan *plan)
 }
 
 /* The same for what explains CLOSE_WAIT and does nothing else. */
-static void plan_only_origins(struct plan *plan)
+static void plan_only_origins(struct planner *planner)
 {
 	static const bool kept[PLAN_FACTS] = {
-		[FACT_STATES] = true,       [FACT_IDENTITY] = true,    [FACT_OWNER_CONNECT] = true,
-		[FACT_OWNER_ACCEPT] = true, [FACT_OWNER_OLDER] = true, [FACT_CLEANUP] = true,
-		[FACT_MEMORY] = true,       [FACT_STACK] = true,       [FACT_READER] = true,
+		[FACT_STATES] = true,      [FACT_IDENTITY] = true, [FACT_OWNER_CONNECT] = true,
+		[FACT_OWNER_OLDER] = true, [FACT_CLEANUP] = true,  [FACT_MEMORY] = true,
+		[FACT_STACK] = true,       [FACT_READER] = true,
 	};
+	struct plan *plan = &planner->plan;
 
 	keep(plan, kept);
 	if (!plan->cookie)
 		plan->rows[FACT_IDENTITY].mechanism = "addresses and ports";
-	if (!plan->accept)
-		plan->rows[FACT_OWNER_ACCEPT].mechanism = NULL;
+	try_fentry(planner, FACT_OWNER_ACCEPT, FEATURE_GRAFT, "fentry:security_sock_graft");
+	try(planner, FACT_OWNER_ACCEPT, FEATURE_ACCEPT_TRACEPOINT, "syscalls:sys_exit_accept4");
 }
 
 struct plan plan_make(const struct features *features, const struct plan_request *request)
@@ -294,7 +297,7 @@ struct plan plan_make(const struct features *features, const struct plan_request
 	if (request->counting)
 		plan_counting(&planner.plan);
 	if (request->only_origins)
-		plan_only_origins(&planner.plan);
+		plan_only_origins(&planner);
 	return planner.plan;
 }
 

@@ -60,7 +60,7 @@ struct plan {
 	bool cookie, send_reset, reset_reason, receive_reset, retransmit, destroy, accept,
 		timer_expire;
 	bool tw_begin, tw_restart, tw_expire, tw_kill, abort; /* by fentry */
-	bool user_registers, recv;
+	bool user_registers, recv, graft; /* graft: in place of accept, for origins */
 	bool map_grows;
 	bool snapshot; /* by sock_diag, else from /proc/net/tcp: then without cookies */
 	bool tcx;      /* else clsact */
