@@ -82,14 +82,17 @@ static __always_inline struct close_wait_origin *origin_find(__u64 key)
 	return key ? bpf_map_lookup_elem(&origins, &key) : NULL;
 }
 
-/* The first news of a socket. False if there were others, from another CPU. */
-static __always_inline bool origin_add(__u64 key, const struct close_wait_origin *origin)
+/* Keeps the first news of a socket. If there were others, what is known already, else NULL. */
+static __always_inline struct close_wait_origin *origin_add(__u64 key,
+							    const struct close_wait_origin *news)
 {
-	long error = bpf_map_update_elem(&origins, &key, origin, BPF_NOEXIST);
+	long error = bpf_map_update_elem(&origins, &key, news, BPF_NOEXIST);
 
-	if (error && error != -17) /* EEXIST */
+	if (error == -17) /* EEXIST */
+		return origin_find(key);
+	if (error)
 		__sync_fetch_and_add(&origins_lost, 1);
-	return error != -17;
+	return NULL;
 }
 
 static __always_inline __u64 origin_key(struct sock *sk)

@@ -43,9 +43,7 @@ static __always_inline void accepts(void *context, const struct sock *sk, __u32 
 	if (!key)
 		return;
 	call_take(&fresh.created, context, taker);
-	if (origin_add(key, &fresh))
-		return;
-	origin = origin_find(key);
+	origin = origin_add(key, &fresh);
 	if (!origin)
 		return;
 	origin->created = fresh.created;
@@ -93,9 +91,7 @@ static __always_inline void handle_read(void *context, struct sock *sk, int resu
 	if (!place_passes(sk))
 		return;
 	call_take(&fresh.read, context, TAKER_READ);
-	if (origin_add(key, &fresh))
-		return;
-	origin = origin_find(key);
+	origin = origin_add(key, &fresh);
 	if (!origin)
 		return;
 	origin->read = fresh.read;

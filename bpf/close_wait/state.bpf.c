@@ -63,8 +63,8 @@ static __always_inline void peer_closed(struct sock *sk)
 		return;
 	fresh.since = bpf_ktime_get_boot_ns();
 	origin = origin_find(key);
-	if (!origin && !origin_add(key, &fresh))
-		origin = origin_find(key);
+	if (!origin)
+		origin = origin_add(key, &fresh);
 	if (origin)
 		origin->since = fresh.since;
 	if (settings.find_by_place)
@@ -73,10 +73,13 @@ static __always_inline void peer_closed(struct sock *sk)
 
 static __always_inline void leaves(struct sock *sk)
 {
-	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
 	struct close_wait_place place;
+	const struct tcp_sock *tcp;
 
-	if (!settings.find_by_place || !tcp)
+	if (!settings.find_by_place)
+		return;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp)
 		return;
 	fill_place(&place, sk, tcp);
 	bpf_map_delete_elem(&places, &place);

@@ -14,6 +14,7 @@
 #include "core/close_wait.h"
 #include "golden.h"
 #include "output/output.h"
+#include "screen_model.h"
 
 #define SECOND 1000000000ull
 #define MINUTE (60 * SECOND)
@@ -556,35 +557,6 @@ static void all_formats_read_as_before(void **state)
 	}
 }
 
-/* What a terminal of that size shows after all: a model of the few sequences that are used. */
-static void check_screen(unsigned int rows, unsigned int columns)
-{
-	const char *text = output.out.data, *end_of_text = text + output.out.length;
-	unsigned int row = 0, erased = 0;
-
-	assert_memory_equal(text, "\033[H", 3);
-	for (text += 3; text < end_of_text;) {
-		size_t length = strcspn(text, "\n\033");
-
-		assert_true(utf8_width(text, length) <= columns);
-		text += length;
-		if (*text == '\033' && !strncmp(text, "\033[K\n", 4)) {
-			row++;
-			text += 4;
-		} else if (*text == '\033' && !strncmp(text, "\033[J", 3)) {
-			erased++;
-			text += 3;
-		} else {
-			/* A colour, and the end of it */
-			assert_int_equal(*text, '\033');
-			text = strchr(text, 'm') + 1;
-		}
-	}
-	assert_int_equal(erased, 1);
-	/* The cursor stands in the line after: the first one has not scrolled away. */
-	assert_true(row < rows);
-}
-
 static void set_terminal(unsigned int rows, unsigned int columns, bool color)
 {
 	teardown(NULL);
@@ -604,7 +576,7 @@ static void no_screen_is_too_small(void **state)
 			set_terminal(rows, 20 + rows * 3, rows % 2);
 			stories[i].make("text");
 			end();
-			check_screen(rows, output.options.columns);
+			check_screen(&output.out, rows, output.options.columns);
 		}
 	}
 }
