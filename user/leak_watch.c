@@ -53,7 +53,7 @@ struct leak_watch {
 	uint64_t look_cost; /* ns */
 	bool waiting;       /* something is not shown yet: for the next scan */
 	bool changed;       /* the symbolizer has answered since the last view */
-	struct log_once unread_warning;
+	struct log_once unread_warning, refused_warning;
 	uint64_t lost;
 };
 
@@ -177,7 +177,8 @@ static void find_facts(void *context, const struct close_wait_found *found,
 		return;
 	}
 	holdings = holdings_of(watch->holdings, inode, &count);
-	facts->holders_known = inode;
+	/* Nobody is only nobody if all could be looked into. */
+	facts->holders_known = inode && (count || !holdings_refused(watch->holdings));
 	facts->holders = watch->holders + watch->holder_count;
 	for (size_t i = 0; i < count && watch->holder_count < watch->holder_capacity; i++) {
 		watch->holders[watch->holder_count++] = holder_of(&holdings[i]);
@@ -312,6 +313,10 @@ static int scan(struct leak_watch *watch)
 	qsort(inodes, count, sizeof(*inodes), compare_inodes);
 	error = holdings_scan(watch->holdings, inodes, count);
 	watch->next_scan = clock_boot() + holdings_cost(watch->holdings) * REST;
+	if (!error && holdings_refused(watch->holdings))
+		log_warning_once(&watch->refused_warning,
+				 "cannot see what other users' processes hold: run it as root "
+				 "(sudo)");
 	return error;
 }
 

@@ -223,10 +223,13 @@ static void put_code(struct screen *screen, const struct close_wait_view *view,
 		buffer_add_literal(
 			&screen->text,
 			" before the tracer started, or when it had no room to keep where");
-	else
+	else if (group->example && group->example->since)
 		buffer_add_literal(&screen->text,
 				   " before the tracer started, or through io_uring: in which code "
 				   "is not known");
+	else
+		buffer_add_literal(&screen->text,
+				   " before the tracer started: in which code is not known");
 	screen_end_line(screen, NULL);
 }
 
