@@ -53,7 +53,7 @@ struct leak_watch {
 	uint64_t look_cost; /* ns */
 	bool waiting;       /* something is not shown yet: for the next scan */
 	bool changed;       /* the symbolizer has answered since the last view */
-	struct log_once unread_warning, refused_warning;
+	struct log_once unread_warning;
 	uint64_t lost;
 };
 
@@ -178,7 +178,7 @@ static void find_facts(void *context, const struct close_wait_found *found,
 	}
 	holdings = holdings_of(watch->holdings, inode, &count);
 	/* Nobody is only nobody if all could be looked into. */
-	facts->holders_known = inode && (count || !holdings_refused(watch->holdings));
+	facts->holders_known = inode && (count || watch->plan.all_processes);
 	facts->holders = watch->holders + watch->holder_count;
 	for (size_t i = 0; i < count && watch->holder_count < watch->holder_capacity; i++) {
 		watch->holders[watch->holder_count++] = holder_of(&holdings[i]);
@@ -209,6 +209,9 @@ static enum exit_status prepare(struct leak_watch *watch, const struct features 
 	watch->listeners = listeners_new(watch->plan.snapshot);
 	watch->holdings = holdings_new();
 	watch->symbolizer = symbolizer_new();
+	if (!watch->plan.all_processes)
+		log_warning("cannot see what processes of others hold (%s): run it as root (sudo)",
+			    features->reason[FEATURE_ALL_PROCESSES]);
 	if (watch->close_wait && watch->listeners && watch->holdings && watch->symbolizer)
 		return EXIT_DONE;
 	log_error("cannot start: %s", strerror(ENOMEM));
@@ -313,10 +316,6 @@ static int scan(struct leak_watch *watch)
 	qsort(inodes, count, sizeof(*inodes), compare_inodes);
 	error = holdings_scan(watch->holdings, inodes, count);
 	watch->next_scan = clock_boot() + holdings_cost(watch->holdings) * REST;
-	if (!error && holdings_refused(watch->holdings))
-		log_warning_once(&watch->refused_warning,
-				 "cannot see what other users' processes hold: run it as root "
-				 "(sudo)");
 	return error;
 }
 
@@ -334,11 +333,12 @@ static void note_losses(struct leak_watch *watch)
 {
 	struct close_wait_losses losses;
 
+	watch->lost = holdings_dropped(watch->holdings);
 	if (!watch->probe)
 		return;
 	losses = close_wait_probe_losses(watch->probe);
 	close_wait_note_losses(watch->close_wait, losses.origins, losses.stacks);
-	watch->lost = losses.origins + losses.stacks;
+	watch->lost += losses.origins + losses.stacks;
 }
 
 int leak_watch_look(struct leak_watch *watch)

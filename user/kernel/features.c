@@ -391,6 +391,12 @@ static bool probe_sock_diag(struct detection *detection)
 	return !error || missing(detection, "the kernel does not answer: %s", strerror(-error));
 }
 
+static bool probe_all_processes(struct detection *detection)
+{
+	return effective_capabilities() & UINT64_C(1) << CAP_SYS_PTRACE ||
+	       missing(detection, "without CAP_SYS_PTRACE");
+}
+
 /* Without an allocator of its own (6.1) BPF has the kernel warn, with a stack trace, when a
  * tracepoint program uses such a map. Loading one to find out would do just that. */
 static bool probe_map_grows(struct detection *detection)
@@ -449,6 +455,8 @@ static const struct {
 	[FEATURE_XDP] = {"xdp", "XDP programs attached by BPF link", NEEDS(ROOT) | NEEDS(BTF),
 			 probe_xdp},
 	[FEATURE_SOCK_DIAG] = {"sock-diag", "sock_diag lists TCP sockets", 0, probe_sock_diag},
+	[FEATURE_ALL_PROCESSES] = {"all-processes", "may look into the processes of others", 0,
+				   probe_all_processes},
 	[FEATURE_MAP_GROWS] = {"map-grows", "maps allocate as they grow, in any program",
 			       NEEDS(BTF), probe_map_grows},
 };

@@ -23,19 +23,20 @@ enum feature {
 	FEATURE_ACCEPT_TRACEPOINT, /* syscalls:sys_exit_accept4 */
 	FEATURE_RECV_TRACEPOINT,   /* sock:sock_recv_length, 6.3 */
 	FEATURE_USER_REGISTERS,    /* bpf_task_pt_regs(), 5.15 */
-	FEATURE_TIMER_EXPIRE, /* timer:timer_expire_entry and the address of tw_timer_handler */
-	FEATURE_FENTRY,       /* programs at the entry of functions */
-	FEATURE_TW_BEGIN,     /* ... of tcp_time_wait() */
-	FEATURE_TW_RESTART,   /* ... of __inet_twsk_schedule() */
-	FEATURE_TW_EXPIRE,    /* ... of tw_timer_handler() */
-	FEATURE_TW_KILL,      /* ... of inet_twsk_kill() */
-	FEATURE_ABORT,        /* ... of tcp_abort() */
-	FEATURE_GRAFT,        /* ... of security_sock_graft() */
-	FEATURE_TCX,          /* BPF links on tc, 6.6 */
-	FEATURE_CLSACT,       /* sch_clsact with cls_bpf */
-	FEATURE_XDP,          /* XDP by BPF link, 5.9 */
-	FEATURE_SOCK_DIAG,    /* inet_diag for TCP */
-	FEATURE_MAP_GROWS,    /* maps that allocate as they grow, in any program, 6.1 */
+	FEATURE_TIMER_EXPIRE,  /* timer:timer_expire_entry and the address of tw_timer_handler */
+	FEATURE_FENTRY,        /* programs at the entry of functions */
+	FEATURE_TW_BEGIN,      /* ... of tcp_time_wait() */
+	FEATURE_TW_RESTART,    /* ... of __inet_twsk_schedule() */
+	FEATURE_TW_EXPIRE,     /* ... of tw_timer_handler() */
+	FEATURE_TW_KILL,       /* ... of inet_twsk_kill() */
+	FEATURE_ABORT,         /* ... of tcp_abort() */
+	FEATURE_GRAFT,         /* ... of security_sock_graft() */
+	FEATURE_TCX,           /* BPF links on tc, 6.6 */
+	FEATURE_CLSACT,        /* sch_clsact with cls_bpf */
+	FEATURE_XDP,           /* XDP by BPF link, 5.9 */
+	FEATURE_SOCK_DIAG,     /* inet_diag for TCP */
+	FEATURE_ALL_PROCESSES, /* may look into every process */
+	FEATURE_MAP_GROWS,     /* maps that allocate as they grow, in any program, 6.1 */
 	FEATURES,
 };
 

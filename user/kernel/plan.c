@@ -146,6 +146,9 @@ static void plan_origins(struct planner *planner)
 	plan->user_registers = try(planner, FACT_STACK, FEATURE_USER_REGISTERS,
 				   "registers, stack and frame pointers");
 	otherwise(planner, FACT_STACK, "frame pointers");
+	plan->all_processes =
+		try(planner, FACT_HOLDERS, FEATURE_ALL_PROCESSES, "/proc/*/fd of every process");
+	otherwise(planner, FACT_HOLDERS, "/proc/*/fd of our own processes");
 	plan->recv = try(planner, FACT_READER, FEATURE_RECV_TRACEPOINT, "sock:sock_recv_length");
 	plan->graft = features->has[FEATURE_FENTRY] && features->has[FEATURE_GRAFT];
 }
@@ -270,7 +273,7 @@ static void plan_only_origins(struct planner *planner)
 	static const bool kept[PLAN_FACTS] = {
 		[FACT_STATES] = true,      [FACT_IDENTITY] = true, [FACT_OWNER_CONNECT] = true,
 		[FACT_OWNER_OLDER] = true, [FACT_CLEANUP] = true,  [FACT_MEMORY] = true,
-		[FACT_STACK] = true,       [FACT_READER] = true,
+		[FACT_HOLDERS] = true,     [FACT_STACK] = true,    [FACT_READER] = true,
 	};
 	struct plan *plan = &planner->plan;
 
@@ -318,6 +321,7 @@ const char *plan_fact_name(enum plan_fact fact)
 		[FACT_MINI_SOCKET_RESTART] = "restart of TIME_WAIT",
 		[FACT_MINI_SOCKET_REMOVAL] = "early end of TIME_WAIT",
 		[FACT_MINI_SOCKET_END] = "end of TIME_WAIT, of orphans",
+		[FACT_HOLDERS] = "who holds a socket",
 		[FACT_STACK] = "stack of connect, accept",
 		[FACT_READER] = "who reads after the FIN",
 		[FACT_SEGMENTS_IN] = "segments received",

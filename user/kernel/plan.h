@@ -41,8 +41,9 @@ enum plan_fact {
 	FACT_MINI_SOCKET_RESTART, /* its timer is set anew */
 	FACT_MINI_SOCKET_END,     /* its time is up */
 	FACT_MINI_SOCKET_REMOVAL, /* something ended it before */
-	FACT_STACK,               /* of connect() and accept() */
-	FACT_READER,              /* who reads after the peer's FIN */
+	FACT_HOLDERS,
+	FACT_STACK,  /* of connect() and accept() */
+	FACT_READER, /* who reads after the peer's FIN */
 	FACT_SEGMENTS_IN,
 	FACT_SEGMENTS_OUT,
 	PLAN_FACTS,
@@ -60,6 +61,7 @@ struct plan {
 	bool cookie, send_reset, reset_reason, receive_reset, retransmit, destroy, accept,
 		timer_expire;
 	bool tw_begin, tw_restart, tw_expire, tw_kill, abort; /* by fentry */
+	bool all_processes;
 	bool user_registers, recv, graft; /* graft: in place of accept, for origins */
 	bool map_grows;
 	bool snapshot; /* by sock_diag, else from /proc/net/tcp: then without cookies */

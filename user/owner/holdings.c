@@ -34,7 +34,6 @@ struct holdings {
 	size_t count;
 	size_t capacity;
 	size_t dropped;
-	size_t refused;
 	uint64_t cost;
 	struct pool processes;
 	struct memberships *memberships;
@@ -228,7 +227,7 @@ static void look_at_thread(void *context, int task, const char *name)
 
 /* A process whose first thread has ended shows no descriptors, and to its user not even that; its
  * other threads have them. */
-static bool look_at_threads(struct holdings *holdings, int proc, uint32_t pid)
+static void look_at_threads(struct holdings *holdings, int proc, uint32_t pid)
 {
 	struct threads threads = {holdings, pid, false};
 	char path[32];
@@ -238,23 +237,21 @@ static bool look_at_threads(struct holdings *holdings, int proc, uint32_t pid)
 	task = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (task < 0) {
 		note_error(holdings, -errno);
-		return false;
+		return;
 	}
 	proc_each_number(task, look_at_thread, &threads);
 	close(task);
-	return threads.found;
 }
 
 static int look_at_process(struct holdings *holdings, const struct descriptors *walk, uint32_t pid)
 {
 	int directory = descriptors_process(walk, pid);
 	int result = directory < 0 ? directory : look(holdings, directory, pid);
-	bool refused = result == -EACCES || result == -EPERM;
 
 	if (directory >= 0)
 		close(directory);
-	if ((refused || result == 0) && !look_at_threads(holdings, walk->proc, pid))
-		holdings->refused += refused;
+	if (result == 0 || result == -EACCES || result == -EPERM)
+		look_at_threads(holdings, walk->proc, pid);
 	note_error(holdings, result);
 	return holdings->error;
 }
@@ -331,11 +328,6 @@ const struct holding *holdings_of(const struct holdings *holdings, uint64_t inod
 size_t holdings_dropped(const struct holdings *holdings)
 {
 	return holdings->dropped;
-}
-
-size_t holdings_refused(const struct holdings *holdings)
-{
-	return holdings->refused;
 }
 
 uint64_t holdings_cost(const struct holdings *holdings)

@@ -52,11 +52,6 @@ int holdings_scan(struct holdings *holdings, const uint64_t *inodes, size_t coun
  * scan. */
 const struct holding *holdings_of(const struct holdings *holdings, uint64_t inode, size_t *count);
 
-/* Of the last scan: descriptors above the bound (a million), which nobody is told to hold;
- * processes whose descriptors are not ours to see. */
-size_t holdings_dropped(const struct holdings *holdings);
-size_t holdings_refused(const struct holdings *holdings);
-
 /* What the last scan cost, ns of processor time. */
 uint64_t holdings_cost(const struct holdings *holdings);
 
