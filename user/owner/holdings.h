@@ -52,6 +52,9 @@ int holdings_scan(struct holdings *holdings, const uint64_t *inodes, size_t coun
  * scan. */
 const struct holding *holdings_of(const struct holdings *holdings, uint64_t inode, size_t *count);
 
+/* Descriptors above the bound (a million) at the last scan, which nobody is told to hold. */
+size_t holdings_dropped(const struct holdings *holdings);
+
 /* What the last scan cost, ns of processor time. */
 uint64_t holdings_cost(const struct holdings *holdings);
 
