@@ -174,7 +174,7 @@ test: ## install what is missing, build, run all tests (as root)
 .PHONY: test-kernels
 test-kernels: ## the same closes on Debian's kernels, in QEMU (KERNELS=all or names)
 	$(call install_packages,$(BUILD_PACKAGES) $(TEST_PACKAGES) $(KERNEL_PACKAGES))
-	@$(MAKE) --no-print-directory check TESTS=kernels
+	@$(MAKE) --no-print-directory check TESTS="--deadline 1800 kernels"
 
 .PHONY: demo
 demo: ## install what is missing, build, show real closes (as root)

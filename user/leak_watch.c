@@ -27,9 +27,8 @@
 /* While there are no suspects. */
 #define CALM_PAUSE (5 * S)
 #define LOOK_PAUSE (100 * MS)
-/* What the symbolizer is given before a view, and before the last one. */
-#define SYMBOLS_PATIENCE (200 * MS)
-#define SYMBOLS_LAST_PATIENCE (10 * S)
+/* What the symbolizer is given before the last view. */
+#define SYMBOLS_PATIENCE (10 * S)
 
 struct leak_watch {
 	const struct options *options;
@@ -319,11 +318,11 @@ static int scan(struct leak_watch *watch)
 	return error;
 }
 
-static int find_holders(struct leak_watch *watch)
+static int find_holders(struct leak_watch *watch, bool final)
 {
 	int error;
 
-	if (!close_wait_suspects(watch->close_wait) || clock_boot() < watch->next_scan)
+	if (!close_wait_suspects(watch->close_wait) || (clock_boot() < watch->next_scan && !final))
 		return 0;
 	error = listeners_read(watch->listeners, watch->settings.filter.netns);
 	return error ? error : scan(watch);
@@ -341,7 +340,7 @@ static void note_losses(struct leak_watch *watch)
 	watch->lost += losses.origins + losses.stacks;
 }
 
-int leak_watch_look(struct leak_watch *watch)
+int leak_watch_look(struct leak_watch *watch, bool final)
 {
 	const struct snapshot_request request = {
 		.time = clock_boot(),
@@ -362,7 +361,7 @@ int leak_watch_look(struct leak_watch *watch)
 				 "missing",
 				 result.unread, strerror(-result.error));
 	close_wait_end(watch->close_wait);
-	error = find_holders(watch);
+	error = find_holders(watch, final);
 	note_losses(watch);
 	if (!error && watch->probe)
 		error = close_wait_probe_sweep(watch->probe);
@@ -397,8 +396,10 @@ static bool make_room_for_holders(struct leak_watch *watch)
 
 const struct close_wait_view *leak_watch_view(struct leak_watch *watch, bool final)
 {
-	symbolizer_wait(watch->symbolizer,
-			clock_boot() + (final ? SYMBOLS_LAST_PATIENCE : SYMBOLS_PATIENCE));
+	if (final)
+		symbolizer_wait(watch->symbolizer, clock_boot() + SYMBOLS_PATIENCE);
+	else
+		symbolizer_take(watch->symbolizer);
 	watch->changed = false;
 	watch->waiting = false;
 	if (!make_room_for_holders(watch))

@@ -30,11 +30,13 @@ void leak_watch_set_progress(struct leak_watch *watch, void (*progress)(void *co
 /* From now on it is known where sockets come from. Without it only what is there is. */
 enum exit_status leak_watch_attach(struct leak_watch *watch);
 
-/* Looks at all sockets in CLOSE_WAIT. 0 or a negative errno. */
-int leak_watch_look(struct leak_watch *watch);
+/* Looks at all sockets in CLOSE_WAIT; at who holds them only if it is time for that, or at last.
+ * 0 or a negative errno. */
+int leak_watch_look(struct leak_watch *watch, bool final);
 
-/* After a look; NULL without memory. A final one waits for what the symbolizer still reads, some
- * seconds at most. */
+/* After a look; NULL without memory. Suspects of which something is still being found out are left
+ * for the next view; a final one has them all, and waits for the symbolizer, some seconds at most.
+ */
 const struct close_wait_view *leak_watch_view(struct leak_watch *watch, bool final);
 
 /* The fresh suspects of the last view have been told of. */

@@ -39,7 +39,7 @@ static void write_out(struct leaks *leaks)
 static int look(struct leaks *leaks, bool shown, bool final)
 {
 	struct output_options *options = &leaks->output.options;
-	int error = leak_watch_look(leaks->watch);
+	int error = leak_watch_look(leaks->watch, final);
 
 	if (error || !shown)
 		return error;

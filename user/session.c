@@ -162,7 +162,7 @@ static void watch_leaks(struct session *session, uint64_t now)
 
 	if (!session->leaks || now < leak_watch_deadline(session->leaks))
 		return;
-	error = leak_watch_look(session->leaks);
+	error = leak_watch_look(session->leaks, false);
 	view = error ? NULL : leak_watch_view(session->leaks, false);
 	for (size_t i = 0; view && i < view->fresh_count; i++)
 		session->output.format->close_wait(&session->output, view->fresh[i]);

@@ -309,13 +309,19 @@ static void fill_report(const struct close_wait *close_wait, struct entry *entry
 	};
 }
 
-/* It is told of once, so with its stack if that is to be had. */
+static bool is_pending(const struct stack *stack)
+{
+	return stack && stack->end == STACK_PENDING;
+}
+
+/* It is told of once, so with its stacks if they are to be had. */
 static bool is_ready(const struct close_wait *close_wait, const struct entry *entry, bool final)
 {
-	const struct stack *stack = entry->report.created.stack;
+	const struct close_wait_report *report = &entry->report;
 
-	return final || entry->group || !stack || stack->end != STACK_PENDING ||
-	       entry->report.age >= close_wait->threshold + STACK_PATIENCE;
+	if (!is_pending(report->created.stack) && !is_pending(report->last_read.stack))
+		return true;
+	return final || entry->group || report->age >= close_wait->threshold + STACK_PATIENCE;
 }
 
 static bool make_room(struct close_wait *close_wait)
