@@ -244,6 +244,12 @@ static enum close_cause late_reset_cause(const struct findings *found,
 	return waited ? CAUSE_FIN_WAIT2_TIMEOUT : CAUSE_MEMORY;
 }
 
+/* Of one that is not over it may come yet. */
+static bool was_never_accepted(const struct socket_facts *socket)
+{
+	return socket->never_accepted && socket->over;
+}
+
 static enum close_cause reset_cause(const struct findings *found, const struct connection_end *end)
 {
 	const struct socket_facts *socket = &end->socket;
@@ -257,7 +263,7 @@ static enum close_cause reset_cause(const struct findings *found, const struct c
 		return CAUSE_LISTENER_CLOSED;
 	if (found->rst != NO_SEGMENT ? !found->rst_by_local
 				     : socket->reset_received && !socket->reset_sent)
-		return socket->never_accepted ? CAUSE_NEVER_ACCEPTED : CAUSE_PEER_RESET;
+		return was_never_accepted(socket) ? CAUSE_NEVER_ACCEPTED : CAUSE_PEER_RESET;
 	if (by_call && socket->unread_bytes)
 		return CAUSE_UNREAD_DATA;
 	if (by_call && socket->context & CONTEXT_LINGER_0)
@@ -294,9 +300,9 @@ static enum close_cause find_cause(const struct verdict *verdict, const struct f
 			return CAUSE_BEFORE_ESTABLISHED;
 		if (socket->error == ECONNABORTED)
 			return CAUSE_ABORTED;
-		return socket->never_accepted ? CAUSE_NEVER_ACCEPTED : CAUSE_NONE;
+		return was_never_accepted(socket) ? CAUSE_NEVER_ACCEPTED : CAUSE_NONE;
 	default:
-		return socket->never_accepted ? CAUSE_NEVER_ACCEPTED : CAUSE_NONE;
+		return was_never_accepted(socket) ? CAUSE_NEVER_ACCEPTED : CAUSE_NONE;
 	}
 }
 

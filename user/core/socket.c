@@ -226,8 +226,10 @@ static void note_facts(struct socket_facts *socket, const struct state_record *r
 		socket->rcv_wscale = record->rcv_wscale;
 	}
 	/* The inode comes with accept(): a server's socket without one is still in the queue. */
-	if (socket->role == ROLE_SERVER && !socket->inode && !socket->owner.pid &&
-	    record->context & CONTEXT_NO_SOCKET && !(record->context & CONTEXT_ORPHAN))
+	if (socket->inode || socket->owner.pid)
+		socket->never_accepted = false;
+	else if (socket->role == ROLE_SERVER && record->context & CONTEXT_NO_SOCKET &&
+		 !(record->context & CONTEXT_ORPHAN))
 		socket->never_accepted = true;
 }
 
