@@ -269,6 +269,27 @@ static void groups_by_program_and_stack(void **state)
 	assert_int_equal(view(START + THRESHOLD + SECOND)->group_count, 3);
 }
 
+/* Two processes hold each, and the second one has it twice. */
+static void the_pid_of_a_group_is_of_its_name(void **state)
+{
+	const struct close_wait_group *group;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct socket *socket = add(START);
+
+		socket->holders[1] =
+			(struct close_wait_holder){.pid = 900, .fd = 9, .comm = "child"};
+		socket->holders[2] =
+			(struct close_wait_holder){.pid = 900, .fd = 10, .comm = "child"};
+		socket->holder_count = 3;
+	}
+	group = view(START + THRESHOLD)->groups;
+	assert_string_equal(group->comm, "server");
+	assert_int_equal(group->pid, 812);
+	assert_int_equal(group->processes, 2);
+}
+
 static void without_a_stack_groups_by_service(void **state)
 {
 	const struct close_wait_view *found;
@@ -593,6 +614,7 @@ int main(void)
 		TEST(older_ones_have_a_lower_bound),
 		TEST(what_was_read),
 		TEST(groups_by_program_and_stack),
+		TEST(the_pid_of_a_group_is_of_its_name),
 		TEST(without_a_stack_groups_by_service),
 		TEST(peers_the_most_first),
 		TEST(a_filter_leaves_out),

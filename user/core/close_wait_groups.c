@@ -214,11 +214,12 @@ static int compare_groups(const void *a, const void *b)
 	return order ? order : compare(right->oldest, left->oldest);
 }
 
-/* Who holds them, and who most of them. */
-static bool count_processes(struct close_wait_groups *groups, struct close_wait_group *group,
-			    const struct group_member *members, size_t count)
+/* The processes that hold them, sorted, one for each descriptor or, if `named`, only the one by
+ * which a socket's program is named. How many there are, SIZE_MAX without memory. */
+static size_t list_processes(struct close_wait_groups *groups, const struct group_member *members,
+			     size_t count, bool named)
 {
-	size_t total = 0, best = 0, run = 0;
+	size_t total = 0;
 
 	for (size_t i = 0; i < count; i++)
 		total += members[i].report->holder_count;
@@ -226,26 +227,42 @@ static bool count_processes(struct close_wait_groups *groups, struct close_wait_
 		uint32_t *pids = realloc(groups->pids, total * sizeof(*pids));
 
 		if (!pids)
-			return false;
+			return SIZE_MAX;
 		groups->pids = pids;
 		groups->pid_capacity = total;
 	}
 	total = 0;
 	for (size_t i = 0; i < count; i++)
-		for (uint32_t j = 0; j < members[i].report->holder_count; j++)
+		for (uint32_t j = 0; j < members[i].report->holder_count && !(named && j); j++)
 			groups->pids[total++] = members[i].report->holders[j].pid;
 	if (total)
 		qsort(groups->pids, total, sizeof(*groups->pids), compare_pids);
-	for (size_t i = 0; i < total; i++) {
-		bool first = !i || groups->pids[i] != groups->pids[i - 1];
+	return total;
+}
 
-		group->processes += first;
-		run = first ? 1 : run + 1;
+static bool is_first(const struct close_wait_groups *groups, size_t i)
+{
+	return !i || groups->pids[i] != groups->pids[i - 1];
+}
+
+/* Who holds them, and who of the name that the group has most of them. */
+static bool count_processes(struct close_wait_groups *groups, struct close_wait_group *group,
+			    const struct group_member *members, size_t count)
+{
+	size_t total = list_processes(groups, members, count, true), best = 0, run = 0;
+
+	if (total == SIZE_MAX)
+		return false;
+	for (size_t i = 0; i < total; i++) {
+		run = is_first(groups, i) ? 1 : run + 1;
 		if (run > best) {
 			best = run;
 			group->pid = groups->pids[i];
 		}
 	}
+	total = list_processes(groups, members, count, false);
+	for (size_t i = 0; i < total; i++)
+		group->processes += is_first(groups, i);
 	return true;
 }
 
