@@ -374,6 +374,25 @@ static __always_inline __u64 kernel_descriptor_sock(long descriptor)
 	return (__u64)BPF_CORE_READ(socket, sk);
 }
 
+/* Where in its memory the current task has what. */
+struct user_memory {
+	__u64 start_code; /* of the program itself, without libraries */
+	__u64 end_code;
+	__u64 start_heap;
+	__u64 end_heap;
+};
+
+static __always_inline void kernel_user_memory(struct user_memory *memory)
+{
+	const struct task_struct *task = (const void *)bpf_get_current_task();
+	const struct mm_struct *mm = BPF_CORE_READ(task, mm);
+
+	memory->start_code = BPF_CORE_READ(mm, start_code);
+	memory->end_code = BPF_CORE_READ(mm, end_code);
+	memory->start_heap = BPF_CORE_READ(mm, start_brk);
+	memory->end_heap = BPF_CORE_READ(mm, brk);
+}
+
 struct user_registers {
 	__u64 ip;
 	__u64 sp;

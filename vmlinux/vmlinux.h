@@ -169,6 +169,8 @@ struct nsproxy {
 struct mm_struct {
 	unsigned long start_code;
 	unsigned long end_code;
+	unsigned long start_brk;
+	unsigned long brk;
 };
 
 struct task_struct {

@@ -21,17 +21,20 @@ static __always_inline __u64 mix(__u64 hash, __u64 value)
 	return hash ^ hash >> 29;
 }
 
+static __always_inline bool is_within(__u64 address, __u64 start, __u64 end)
+{
+	return address >= start && address < end;
+}
+
 /* Addresses in the program's own code on the nearest words: they tell two callers apart that the
  * chain cannot. */
-static __always_inline __u64 mix_nearest(__u64 hash, const struct close_wait_stack *stack)
+static __always_inline __u64 mix_nearest(__u64 hash, const struct close_wait_stack *stack,
+					 const struct user_memory *memory)
 {
-	const struct task_struct *task = (const void *)bpf_get_current_task();
-	const struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	__u64 start = BPF_CORE_READ(mm, start_code), end = BPF_CORE_READ(mm, end_code);
 	const __u64 *words = (const __u64 *)stack->copy;
 
 	for (int i = 0; i < NEAREST_WORDS; i++)
-		if (words[i] >= start && words[i] < end)
+		if (is_within(words[i], memory->start_code, memory->end_code))
 			hash = mix(hash, words[i]);
 	return hash;
 }
@@ -49,10 +52,20 @@ struct user_frame {
  * would be a page fault, which costs more than all the rest. */
 static __always_inline bool may_be_frame(__u64 fp, __u64 below)
 {
-	return fp >= below && fp - below < STACK_REACH && !(fp & 7);
+	return is_within(fp, below, below + STACK_REACH) && !(fp & 7);
 }
 
-static __always_inline void follow_frames(struct close_wait_stack *stack)
+/* Without frame pointers the register may point to anything on the stack: numbers, and pointers to
+ * data, which are other ones each time. */
+static __always_inline bool may_be_code(__u64 address, __u64 sp, const struct user_memory *memory)
+{
+	return is_within(address, 1u << 16, 1ull << 56) &&
+	       !is_within(address, sp - STACK_REACH, sp + STACK_REACH) &&
+	       !is_within(address, memory->start_heap, memory->end_heap);
+}
+
+static __always_inline void follow_frames(struct close_wait_stack *stack,
+					  const struct user_memory *memory)
 {
 	__u64 fp = stack->fp, below = stack->sp;
 	struct user_frame frame;
@@ -62,7 +75,7 @@ static __always_inline void follow_frames(struct close_wait_stack *stack)
 	for (__u32 i = 1; i < CLOSE_WAIT_FRAMES; i++) {
 		if (!may_be_frame(fp, below) ||
 		    bpf_probe_read_user(&frame, sizeof(frame), (const void *)fp) ||
-		    !frame.return_address)
+		    !may_be_code(frame.return_address, stack->sp, memory))
 			return;
 		stack->chain[i] = frame.return_address;
 		stack->frames = i + 1;
@@ -71,19 +84,21 @@ static __always_inline void follow_frames(struct close_wait_stack *stack)
 	}
 }
 
-static __always_inline void take_chain(void *context, struct close_wait_stack *stack)
+static __always_inline void take_chain(void *context, struct close_wait_stack *stack,
+				       const struct user_memory *memory)
 {
 	long size;
 
 	if (stack->ip) {
-		follow_frames(stack);
+		follow_frames(stack, memory);
 		return;
 	}
 	size = bpf_get_stack(context, stack->chain, sizeof(stack->chain), BPF_F_USER_STACK);
 	stack->frames = size > 0 ? (__u64)size / sizeof(stack->chain[0]) : 0;
 }
 
-static __always_inline __u64 stack_hash(const struct close_wait_stack *stack)
+static __always_inline __u64 stack_hash(const struct close_wait_stack *stack,
+					const struct user_memory *memory)
 {
 	__u64 hash = 0xcbf29ce484222325ull;
 
@@ -93,7 +108,7 @@ static __always_inline __u64 stack_hash(const struct close_wait_stack *stack)
 		hash = mix(hash, stack->chain[i]);
 	}
 	if (stack->copied)
-		hash = mix_nearest(hash, stack);
+		hash = mix_nearest(hash, stack, memory);
 	return hash ? hash : 1;
 }
 
@@ -124,6 +139,7 @@ static __always_inline __u64 stack_take(void *context, __u32 taker)
 {
 	struct close_wait_stack *stack = bpf_map_lookup_elem(&taking, &taker);
 	struct user_registers user = {};
+	struct user_memory memory;
 	__u64 key;
 
 	if (!stack)
@@ -134,11 +150,12 @@ static __always_inline __u64 stack_take(void *context, __u32 taker)
 	stack->sp = user.sp;
 	stack->fp = user.fp;
 	stack->lr = user.lr;
-	take_chain(context, stack);
+	kernel_user_memory(&memory);
+	take_chain(context, stack, &memory);
 	copy_nearest(stack);
 	if (!stack->frames && !stack->copied)
 		return 0;
-	key = stack_hash(stack);
+	key = stack_hash(stack, &memory);
 	if (bpf_map_lookup_elem(&stacks, &key))
 		return key;
 	copy_more(stack);
