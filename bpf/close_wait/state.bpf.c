@@ -9,13 +9,17 @@
 
 static __always_inline void connects(void *context, struct sock *sk)
 {
-	struct close_wait_origin origin = {.how = OWNER_CONNECT};
+	struct close_wait_origin origin = {.how = OWNER_CONNECT}, *before;
 
 	__sync_fetch_and_add(&connects_taken, 1);
 	if (!place_passes(sk))
 		return;
 	call_take(&origin.created, context, TAKER_CONNECT);
-	origin_add(origin_key(sk), &origin);
+	/* Of an attempt that failed; or of the socket that had this address, where that is the key.
+	 */
+	before = origin_add(origin_key(sk), &origin);
+	if (before)
+		*before = origin;
 }
 
 static __always_inline void fill_place(struct close_wait_place *place, const struct sock *sk,

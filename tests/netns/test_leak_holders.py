@@ -4,10 +4,13 @@
 and what --once prints and ends with."""
 
 import contextlib
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 
 from harness import attached, leaky, tap
 from harness.expect import equal
@@ -15,6 +18,7 @@ from harness.leaks import (CLOSE, GROUP, NONE, SUSPECTS, Leaks, Once, check_prin
                            collect, group_of, holders, of, one, suspect_of)
 from harness.leaky import FRAMED, FRAMELESS, MESSAGE, spaces
 from harness.namespace import command
+from harness.pair import time_of
 from harness.tap import Failure, Skip, case, note
 from harness.terminal import Terminal
 from harness.tracer import run
@@ -190,6 +194,25 @@ def in_flight(_world):
         equal("holders", suspect["holders"], [])
         equal("accepted", (suspect["accepted"], suspect["created"]["pid"]), (True, server.pid))
     equal("held", group["held"], False)
+
+
+@case("connected again after it was refused: the call that made the connection is told of")
+def connected_again(_world):
+    with watched() as (stack, here, tracer):
+        with here:
+            closed = socket.create_server(("127.0.0.1", 0))
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            client = stack.enter_context(socket.socket())
+        nobody, somebody = closed.getsockname(), listener.getsockname()
+        closed.close()
+        equal("refused", client.connect_ex(nobody), errno.ECONNREFUSED)
+        between = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        client.connect(somebody)
+        listener.accept()[0].close()
+        found = tracer.take(lambda told: told["type"] == CLOSE and
+                            told["remote"]["port"] == somebody[1], "suspect")
+    if time_of(found["created"]["ts"]) < between:
+        raise Failure(f"created is the call that was refused, before {between}: {found}")
 
 
 @case("a connection of its own: the code that connected, and the other's port")
