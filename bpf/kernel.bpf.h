@@ -62,6 +62,13 @@ struct inet_timewait_death_row___before_5_18 {
 	atomic_t tw_count;
 } __attribute__((preserve_access_index));
 
+/* Layout of syscalls:sys_exit_*, the same on every kernel. */
+struct syscall_exit {
+	__u64 common;
+	long number;
+	long result;
+};
+
 /* Registers of a task in user space; each architecture has names of its own for them. */
 struct pt_regs___x86 {
 	unsigned long bp;

@@ -129,20 +129,12 @@ static void finish(struct leaks *leaks)
 
 static enum exit_status watch(struct leaks *leaks)
 {
-	const char *ready_file = leaks->options->ready_file;
 	int error;
 
 	leaks->started = clock_boot();
 	error = look(leaks, false, false);
-	if (!error && ready_file) {
-		int failure = ready_file_create(ready_file);
-
-		if (failure) {
-			log_error("cannot create %s: %s; give another --ready-file", ready_file,
-				  strerror(-failure));
-			return EXIT_FAILED;
-		}
-	}
+	if (!error && ready_file_create(leaks->options->ready_file))
+		return EXIT_FAILED;
 	if (!error)
 		error = loop(leaks);
 	if (!error)
@@ -151,10 +143,7 @@ static enum exit_status watch(struct leaks *leaks)
 		log_error("cannot list the sockets in CLOSE_WAIT: %s", strerror(-error));
 	else
 		finish(leaks);
-	if (leaks->sink.error)
-		log_error("cannot write to standard output: %s; make room or write elsewhere",
-			  strerror(leaks->sink.error));
-	if (error || leaks->sink.error)
+	if (!sink_done(&leaks->sink) || error)
 		return EXIT_FAILED;
 	return leaks->options->once && leaks->view->suspects ? EXIT_SUSPECTS : EXIT_DONE;
 }

@@ -295,26 +295,21 @@ static void open_output(struct session *session)
 
 static enum exit_status trace(struct session *session)
 {
-	int error = 0;
+	bool written;
+	int error;
 
 	session->started = clock_boot();
 	write_out(session);
 	if (witness_snapshot(session->witness, take, session))
 		log_warning("cannot list the sockets that exist already: their teardowns will "
 			    "lack what came before");
-	if (session->options->ready_file)
-		error = ready_file_create(session->options->ready_file);
-	if (error)
-		log_error("cannot create %s: %s; give another --ready-file",
-			  session->options->ready_file, strerror(-error));
-	else
+	error = ready_file_create(session->options->ready_file);
+	if (!error)
 		error = loop(session);
 	flush(session);
-	if (session->sink.error)
-		log_error("cannot write to standard output: %s; make room or write elsewhere",
-			  strerror(session->sink.error));
+	written = sink_done(&session->sink);
 	summarize(session);
-	return error || session->sink.error ? EXIT_FAILED : EXIT_DONE;
+	return written && !error ? EXIT_DONE : EXIT_FAILED;
 }
 
 static void drain_meanwhile(void *context)

@@ -282,21 +282,13 @@ static void finish(struct timewait *timewait)
 
 static enum exit_status watch(struct timewait *timewait)
 {
-	const char *ready_file = timewait->options->ready_file;
 	int error;
 
 	take_snapshot(timewait);
 	timewait->started = clock_boot();
 	error = read_counters(timewait);
-	if (!error && ready_file) {
-		int failure = ready_file_create(ready_file);
-
-		if (failure) {
-			log_error("cannot create %s: %s; give another --ready-file", ready_file,
-				  strerror(-failure));
-			return EXIT_FAILED;
-		}
-	}
+	if (!error && ready_file_create(timewait->options->ready_file))
+		return EXIT_FAILED;
 	if (!error)
 		error = loop(timewait);
 	if (!error)
@@ -307,10 +299,7 @@ static enum exit_status watch(struct timewait *timewait)
 		log_error("cannot read the counters: %s", strerror(-error));
 	else
 		finish(timewait);
-	if (timewait->sink.error)
-		log_error("cannot write to standard output: %s; make room or write elsewhere",
-			  strerror(timewait->sink.error));
-	return error || timewait->sink.error ? EXIT_FAILED : EXIT_DONE;
+	return sink_done(&timewait->sink) && !error ? EXIT_DONE : EXIT_FAILED;
 }
 
 static enum exit_status open_all(struct timewait *timewait, const struct features *features)

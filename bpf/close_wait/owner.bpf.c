@@ -6,13 +6,6 @@
  */
 #include "stack.bpf.h"
 
-/* Layout of syscalls:sys_exit_*, the same on every kernel. */
-struct syscall_exit {
-	__u64 common;
-	long number;
-	long result;
-};
-
 static __always_inline bool is_tcp(const struct sock *sk)
 {
 	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);

@@ -5,13 +5,6 @@
  */
 #include "facts.bpf.h"
 
-/* Layout of syscalls:sys_exit_*, the same on every kernel. */
-struct syscall_exit {
-	__u64 common;
-	long number;
-	long result;
-};
-
 static __always_inline int handle_accept(long descriptor)
 {
 	struct socket_facts_value *known;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * A terminal on which a screen is drawn over the one before. To be included after cmocka.h.
+ * What a terminal is given: whole lines without a control byte, and a screen that is drawn over the
+ * one before. To be included after cmocka.h.
  */
 #ifndef TCPCLOSE_TESTS_SCREEN_MODEL_H
 #define TCPCLOSE_TESTS_SCREEN_MODEL_H
@@ -9,6 +10,26 @@
 
 #include "base/buffer.h"
 #include "base/utf8.h"
+
+static inline void check_lines(const struct buffer *out, size_t width)
+{
+	for (size_t start = 0; start < out->length;) {
+		size_t length = strcspn(out->data + start, "\n");
+
+		assert_true(start + length < out->length);
+		for (size_t i = 0; i < length; i++) {
+			uint32_t character = 0;
+			size_t size = utf8_decode(out->data + start + i, length - i, &character);
+
+			assert_true(size > 0);
+			assert_false(utf8_is_hidden(character));
+			i += size - 1;
+		}
+		if (utf8_width(out->data + start, length) > width)
+			fail_msg("too wide: %.*s", (int)length, out->data + start);
+		start += length + 1;
+	}
+}
 
 /* What a terminal of that size shows after all: a model of the few sequences that are used. */
 static inline void check_screen(const struct buffer *out, unsigned int rows, unsigned int columns)

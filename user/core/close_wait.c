@@ -393,7 +393,6 @@ const struct close_wait_view *close_wait_view(struct close_wait *close_wait, boo
 	if (!make_room(close_wait))
 		return NULL;
 	view->time = close_wait->now;
-	view->running = close_wait->now - close_wait->first;
 	view->in_close_wait = close_wait->entries.count;
 	view->suspects = view->oldest = 0;
 	view->oldest_at_least = false;

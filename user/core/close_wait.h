@@ -95,7 +95,6 @@ struct close_wait_group {
 /* Const and valid until the next look. */
 struct close_wait_view {
 	uint64_t time;
-	uint64_t running;       /* ns since the first look */
 	uint64_t threshold;     /* ns */
 	uint64_t in_close_wait; /* sockets in that state, suspects or not */
 	uint64_t suspects;

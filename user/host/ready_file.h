@@ -8,7 +8,7 @@
 /* One of an earlier run: it would say what is not so yet. */
 void ready_file_remove(const char *path);
 
-/* 0 or a negative errno. */
+/* No path is fine. 0; or a negative errno, and it has said itself what is wrong. */
 int ready_file_create(const char *path);
 
 #endif

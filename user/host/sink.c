@@ -2,8 +2,11 @@
 #include "host/sink.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "host/log.h"
 
 void sink_write(struct sink *sink, struct buffer *out)
 {
@@ -22,6 +25,14 @@ void sink_write(struct sink *sink, struct buffer *out)
 			sink->error = errno;
 	}
 	buffer_clear(out);
+}
+
+bool sink_done(const struct sink *sink)
+{
+	if (sink->error)
+		log_error("cannot write to standard output: %s; make room or write elsewhere",
+			  strerror(sink->error));
+	return !sink->error;
 }
 
 bool sink_is_terminal(void)

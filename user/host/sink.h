@@ -18,6 +18,9 @@ struct sink {
 /* Writes all of a buffer, unless it failed before, and empties it. */
 void sink_write(struct sink *sink, struct buffer *out);
 
+/* Whether all was written that a reader was there for; says itself what kept it from that. */
+bool sink_done(const struct sink *sink);
+
 static inline bool sink_failed(const struct sink *sink)
 {
 	return sink->reader_gone || sink->error;
