@@ -17,6 +17,13 @@ static __always_inline void emit_count_lost(__u32 kind)
 		__sync_fetch_and_add(count, 1);
 }
 
+/* Half of the ring is for what must not be missed. */
+static __always_inline bool emit_room_is_short(void)
+{
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >
+	       bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2;
+}
+
 /* Room for one record of a kind with kind, length, cpu and time filled in, or NULL (counted).
  * The caller fills every other byte and calls emit_submit(). */
 static __always_inline void *emit_reserve(__u32 kind, __u64 size)
@@ -30,7 +37,7 @@ static __always_inline void *emit_reserve(__u32 kind, __u64 size)
 	record->length = size;
 	record->kind = kind;
 	record->cpu = bpf_get_smp_processor_id();
-	record->reserved = 0;
+	record->source = 0;
 	record->time = bpf_ktime_get_boot_ns();
 	return record;
 }

@@ -18,6 +18,7 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
 #define TIME_WAIT_SECONDS 60  /* TCP_TIMEWAIT_LEN, include/net/tcp.h */
 #define PF_EXITING 0x00000004 /* include/linux/sched.h */
 #define PF_KTHREAD 0x00200000
@@ -102,6 +103,22 @@ static __always_inline void kernel_copy(__u8 *address, const struct in6_addr *ip
 	words[3] = ipv6->in6_u.u6_addr32[3];
 }
 
+/* The socket itself. The verifier looks up in all of the kernel's types (milliseconds, since 6.2)
+ * each time that it follows a pointer of a program's argument, whose members may be trusted; of
+ * this one they are not, and nothing here needs that. */
+static __always_inline const struct sock *kernel_base(const struct tcp_sock *tcp)
+{
+	return &tcp->inet_conn.icsk_inet.sk;
+}
+
+/* 0: it is none of IPv4 or IPv6, or NULL. */
+static __always_inline __u16 kernel_inet_protocol(const struct sock *sk)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	return family == AF_INET || family == AF_INET6 ? BPF_CORE_READ(sk, sk_protocol) : 0;
+}
+
 /* The flow as the socket sees it. At the change to CLOSE skc_num is already 0 while inet_sport
  * still holds the port, so tcp is asked where there is one. */
 static __always_inline void kernel_flow(struct flow *flow, const struct sock *sk,
@@ -150,9 +167,16 @@ static __always_inline struct cgroup *kernel_cgroup(const struct sock *sk)
 	return value & 1 ? NULL : (struct cgroup *)value;
 }
 
+/* This and others that every close asks for follow the pointers of the program's own argument
+ * without a helper, which costs more than all else that they do. */
 static __always_inline __u64 kernel_cgroup_id(const struct sock *sk)
 {
-	return BPF_CORE_READ(kernel_cgroup(sk), kn, id);
+	const struct cgroup *cgroup;
+
+	if (!bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		return BPF_CORE_READ(kernel_cgroup(sk), kn, id);
+	cgroup = sk->sk_cgrp_data.cgroup;
+	return cgroup && cgroup->kn ? cgroup->kn->id : 0;
 }
 
 /* Whether a socket's cgroup is the one with this id or below it. 16 levels are looked at. */
@@ -168,29 +192,27 @@ static __always_inline bool kernel_cgroup_within(const struct sock *sk, __u64 id
 	return false;
 }
 
-static __always_inline __u32 kernel_inode(const struct sock *sk)
+static __always_inline __u32 kernel_inode(const struct socket *socket)
 {
-	const struct socket *socket = sk->sk_socket;
-
 	if (!socket)
 		return 0;
 	return BPF_CORE_READ((const struct socket_alloc *)socket, vfs_inode.i_ino);
 }
 
 /* True while close() releases the file, last reference gone; false during shutdown(). */
-static __always_inline bool kernel_file_released(const struct sock *sk)
+static __always_inline bool kernel_file_released(const struct socket *socket)
 {
-	struct file *file = BPF_CORE_READ(sk, sk_socket, file);
+	const struct file *file = socket ? socket->file : NULL;
 
 	if (!file)
 		return false;
 	/* file_ref_t counts from 0 for one reference and is negative when none is left. */
 	if (bpf_core_field_exists(file->f_ref))
-		return BPF_CORE_READ(file, f_ref.refcnt.counter) < 0;
+		return file->f_ref.refcnt.counter < 0;
 
 	const struct file___before_6_13 *old = (const void *)file;
 
-	return BPF_CORE_READ(old, f_count.counter) == 0;
+	return old->f_count.counter == 0;
 }
 
 static __always_inline bool kernel_sock_flag(const struct sock *sk, __u32 bit)
@@ -208,7 +230,8 @@ static __always_inline bool kernel_fin_seen(const struct sock *sk)
 	return kernel_sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DONE));
 }
 
-static __always_inline __u16 kernel_context(const struct sock *sk)
+/* `socket`: its own. */
+static __always_inline __u16 kernel_context(const struct sock *sk, const struct socket *socket)
 {
 	const struct task_struct *task = (const void *)bpf_get_current_task();
 	__u16 context = 0;
@@ -220,15 +243,15 @@ static __always_inline __u16 kernel_context(const struct sock *sk)
 		if (flags & PF_EXITING)
 			context |= CONTEXT_EXITING;
 		if (flags & PF_KTHREAD)
-			context |= CONTEXT_KTHREAD;
-		if (kernel_file_released(sk))
+			context |= CONTEXT_PROXY;
+		if (kernel_file_released(socket))
 			context |= CONTEXT_LAST_REF;
 	}
 	if (kernel_is_orphan(sk))
 		context |= CONTEXT_ORPHAN;
 	if (kernel_fin_seen(sk))
 		context |= CONTEXT_FIN_SEEN;
-	if (!sk->sk_socket)
+	if (!socket)
 		context |= CONTEXT_NO_SOCKET;
 	if (kernel_sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_LINGER)) &&
 	    !sk->sk_lingertime)
@@ -253,11 +276,10 @@ static __always_inline __u32 kernel_two_retransmissions(const struct tcp_sock *t
 /* For how long the mini-socket of an orphan in FIN_WAIT2 is to wait, in jiffies (tcp_fin_time()).
  * Of more than the length of a TIME_WAIT the socket itself has waited for all but that excess
  * (tcp_keepalive_timer()). */
-static __always_inline __u32 kernel_fin_wait2_left(const struct sock *sk,
-						   const struct tcp_sock *tcp, __u32 hz)
+static __always_inline __u32 kernel_fin_wait2_left(const struct tcp_sock *tcp, __u32 hz)
 {
-	__u32 time = tcp->linger2 ? tcp->linger2
-				  : sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_fin_timeout;
+	const struct net *net = kernel_base(tcp)->__sk_common.skc_net.net;
+	__u32 time = tcp->linger2 ? tcp->linger2 : net->ipv4.sysctl_tcp_fin_timeout;
 	__u32 least = kernel_two_retransmissions(tcp), length = TIME_WAIT_SECONDS * hz;
 
 	if (time < least)
@@ -289,8 +311,14 @@ static __always_inline bool kernel_mini_sockets_full(const struct net *net)
 {
 	const struct inet_timewait_death_row *row = kernel_death_row(net);
 	const struct inet_timewait_death_row___before_5_18 *old = (const void *)row;
+	const struct net___before_6_1 *apart = (const void *)net;
 	int count;
 
+	if (bpf_core_field_exists(row->tw_refcount) &&
+	    !bpf_core_field_exists(apart->ipv4.tcp_death_row)) {
+		count = net->ipv4.tcp_death_row.tw_refcount.refs.counter - 1;
+		return count + 256 >= net->ipv4.tcp_death_row.sysctl_max_tw_buckets;
+	}
 	if (bpf_core_field_exists(row->tw_refcount))
 		count = BPF_CORE_READ(row, tw_refcount.refs.counter) - 1;
 	else if (bpf_core_field_exists(old->tw_count))
@@ -318,11 +346,12 @@ static __always_inline const struct inet_hashinfo *kernel_table(const struct net
 
 /* By the hash of a flow and its ports, as kernels keep them: skc_hash, skc_dport, skc_num. A chain
  * is a list without a lock that ends in an odd number, made of the bucket's: another one says that
- * the walk went astray. */
-static __always_inline enum kernel_holder kernel_holder(const struct inet_hashinfo *table,
-							__u32 netns, __u32 hash, __be16 remote_port,
-							__u16 local_port)
+ * the walk went astray. An enum kernel_holder. Global, so that the verifier checks it once; its
+ * table is a pointer that only helpers follow. */
+__weak __noinline int kernel_find_holder(__u64 table_address, __u32 netns, __u32 hash,
+					 __u32 remote_port, __u32 local_port)
 {
+	const struct inet_hashinfo *table = (const void *)table_address;
 	__u64 slot = hash & BPF_CORE_READ(table, ehash_mask);
 	const struct inet_ehash_bucket *bucket =
 		(const void *)((__u64)BPF_CORE_READ(table, ehash) +
@@ -348,15 +377,22 @@ static __always_inline enum kernel_holder kernel_holder(const struct inet_hashin
 	return node & 1 && node >> 1 == slot ? HOLDER_NONE : HOLDER_UNKNOWN;
 }
 
+static __always_inline enum kernel_holder kernel_holder(const struct inet_hashinfo *table,
+							__u32 netns, __u32 hash, __be16 remote_port,
+							__u16 local_port)
+{
+	return kernel_find_holder((__u64)table, netns, hash, remote_port, local_port);
+}
+
 /* Of a socket that changes to CLOSE for a mini-socket to take its place: none did, as there are
  * too many already (tcp_max_tw_buckets). Proven: it is not in the table. */
-static __always_inline bool kernel_mini_socket_missing(const struct sock *sk,
-						       const struct tcp_sock *tcp)
+static __always_inline bool kernel_mini_socket_missing(const struct tcp_sock *tcp)
 {
+	const struct sock *sk = kernel_base(tcp);
 	const struct net *net = sk->__sk_common.skc_net.net;
 
 	return kernel_mini_sockets_full(net) &&
-	       kernel_holder(kernel_table(net), kernel_netns(sk), sk->__sk_common.skc_hash,
+	       kernel_holder(kernel_table(net), net->ns.inum, sk->__sk_common.skc_hash,
 			     sk->__sk_common.skc_dport,
 			     bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport)) == HOLDER_NONE;
 }
@@ -389,15 +425,33 @@ struct user_memory {
 	__u64 end_heap;
 };
 
+/* Where tasks' registers can be had, programs may follow pointers from the task without a helper.
+ */
+static __always_inline bool kernel_has_user_registers(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
+}
+
 static __always_inline void kernel_user_memory(struct user_memory *memory)
 {
-	const struct task_struct *task = (const void *)bpf_get_current_task();
-	const struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	const struct mm_struct *mm;
 
-	memory->start_code = BPF_CORE_READ(mm, start_code);
-	memory->end_code = BPF_CORE_READ(mm, end_code);
-	memory->start_heap = BPF_CORE_READ(mm, start_brk);
-	memory->end_heap = BPF_CORE_READ(mm, brk);
+	__builtin_memset(memory, 0, sizeof(*memory));
+	if (kernel_has_user_registers()) {
+		mm = bpf_get_current_task_btf()->mm;
+		if (!mm)
+			return;
+		memory->start_code = mm->start_code;
+		memory->end_code = mm->end_code;
+		memory->start_heap = mm->start_brk;
+		memory->end_heap = mm->brk;
+	} else {
+		mm = BPF_CORE_READ((const struct task_struct *)bpf_get_current_task(), mm);
+		memory->start_code = BPF_CORE_READ(mm, start_code);
+		memory->end_code = BPF_CORE_READ(mm, end_code);
+		memory->start_heap = BPF_CORE_READ(mm, start_brk);
+		memory->end_heap = BPF_CORE_READ(mm, brk);
+	}
 }
 
 struct user_registers {
@@ -414,14 +468,14 @@ static __always_inline void kernel_user_registers(struct user_registers *user)
 	const struct pt_regs___arm64 *arm64;
 
 	__builtin_memset(user, 0, sizeof(*user));
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+	if (!kernel_has_user_registers())
 		return;
 	x86 = (const void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	arm64 = (const void *)x86;
 	if (bpf_core_field_exists(x86->ip)) {
-		user->ip = BPF_CORE_READ(x86, ip);
-		user->sp = BPF_CORE_READ(x86, sp);
-		user->fp = BPF_CORE_READ(x86, bp);
+		user->ip = x86->ip;
+		user->sp = x86->sp;
+		user->fp = x86->bp;
 	} else if (bpf_core_field_exists(arm64->pc)) {
 		user->ip = BPF_CORE_READ(arm64, pc);
 		user->sp = BPF_CORE_READ(arm64, sp);

@@ -69,6 +69,7 @@ struct population_value {
 struct population_order {
 	struct population_key key;
 	struct population_value value; /* to add: all of it; to remove: start, the latest */
+	__u64 until;                   /* to add: when it will be gone */
 	__u32 end;                     /* to remove: enum time_wait_end */
 	__u32 done;                    /* the answer: whether there was something to do */
 };

@@ -24,6 +24,8 @@ enum record_kind {
 	RECORD_OWNER = 7,      /* user space found a holder: struct owner_record */
 	RECORD_LOSS = 8,       /* records that never arrived: struct loss_record */
 	RECORD_END = 9,        /* the source is at its end: header only */
+	RECORD_WIRE = 10,      /* a capture told of a connection: struct wire_record */
+	RECORD_TICK = 11,      /* all before its time was told, what is due leaves: header only */
 	RECORD_KINDS,
 };
 
@@ -40,7 +42,7 @@ struct record {
 	__u16 length; /* of the whole record, this header included */
 	__u16 kind;   /* enum record_kind */
 	__u16 cpu;
-	__u16 reserved; /* 0 */
+	__u16 source; /* of several recordings read together: which; else 0 */
 	__u64 time;
 	__u32 netns; /* inode of the network namespace, 0 when not known */
 	struct flow flow;
@@ -95,7 +97,8 @@ enum state_context {
 	CONTEXT_CALL = 1 << 0,       /* by a task that holds the socket's lock */
 	CONTEXT_EXITING = 1 << 1,    /* that task is exiting (PF_EXITING) */
 	CONTEXT_LAST_REF = 1 << 2,   /* the file is being released: close(), not shutdown() */
-	CONTEXT_KTHREAD = 1 << 3,    /* the task is a kernel thread (PF_KTHREAD) */
+	CONTEXT_PROXY = 1 << 3,      /* that task acts for another: a kernel thread (PF_KTHREAD), or
+					the tracer, which held the descriptor as it listed it */
 	CONTEXT_ORPHAN = 1 << 4,     /* no program holds the socket any more (SOCK_DEAD) */
 	CONTEXT_FIN_SEEN = 1 << 5,   /* the peer's FIN was processed (SOCK_DONE) */
 	CONTEXT_NO_SOCKET = 1 << 6,  /* sk_socket is NULL: not accepted yet, or orphaned */
@@ -155,6 +158,7 @@ enum segment_hook {
 enum segment_note {
 	SEGMENT_LENGTH_UNKNOWN = 1 << 0, /* a fragment whose last part was not seen */
 	SEGMENT_ACKS_FIN = 1 << 1,       /* sent because it acknowledges a FIN seen before */
+	SEGMENT_SENT_BEFORE = 1 << 2, /* a FIN whose first transmission a capture does not have */
 };
 
 struct segment_record {
@@ -169,6 +173,65 @@ struct segment_record {
 	__u8 ttl;      /* or hop limit */
 	__u8 hook;     /* enum segment_hook */
 	__u8 notes;    /* enum segment_note */
+};
+
+/* A segment_record may have a tail; then header.length says so. Bytes are what was captured of the
+ * frame: its headers, no payload. */
+#define SEGMENT_BYTES 160
+
+struct segment_tail {
+	__u64 frame;    /* its number in a foreign capture, from 1 as in Wireshark; 0: none */
+	__u32 original; /* length of the whole frame */
+	__u16 captured; /* of bytes */
+	__u8 ethernet;  /* bytes begin with an Ethernet header, else with IP's */
+	__u8 pad;
+	__u8 bytes[SEGMENT_BYTES];
+};
+
+struct segment_with_tail {
+	struct segment_record segment;
+	struct segment_tail tail;
+};
+
+/* How an initial sequence number is known. */
+enum wire_isn {
+	WIRE_ISN_UNKNOWN = 0,
+	WIRE_ISN_SYN = 1,     /* its SYN is in the capture, or the SYN,ACK that answers it */
+	WIRE_ISN_ASSUMED = 2, /* one before the first number seen, as Wireshark takes it */
+};
+
+/* As Wireshark's tcp.completeness. */
+enum wire_completeness {
+	WIRE_HAS_SYN = 1 << 0,
+	WIRE_HAS_SYN_ACK = 1 << 1,
+	WIRE_HAS_ACK = 1 << 2,
+	WIRE_HAS_DATA = 1 << 3,
+	WIRE_HAS_FIN = 1 << 4,
+	WIRE_HAS_RST = 1 << 5,
+};
+
+#define WIRE_SCALE_UNKNOWN 0xff
+
+struct wire_end {
+	__u64 bytes;  /* payload that it sent so far, by its numbers: each byte once */
+	__u32 isn;    /* see isn_how */
+	__u8 isn_how; /* enum wire_isn */
+	__u8 wscale;  /* in force for the windows that it sends, or WIRE_SCALE_UNKNOWN */
+	__u8 pad[2];
+};
+
+/* What a capture has told of a connection so far: comes before a segment of its close whenever it
+ * is news. It takes the place of what a socket would have told. */
+struct wire_record {
+	struct record header; /* flow.local is ends[0] */
+	__u64 born;           /* when its first SYN was seen, 0: not in the capture */
+	__u64 initial_rtt;    /* ns from its latest SYN to the first ACK after it, 0: not known */
+	struct wire_end ends[2];
+	__u32 stream;      /* Wireshark's tcp.stream */
+	__u8 role;         /* enum socket_role of ends[0] */
+	__u8 completeness; /* enum wire_completeness */
+	__u8 told;         /* not 0: segments of its close were told before this */
+	__u8 pad;
 };
 
 enum reset_direction {
@@ -243,9 +306,11 @@ struct owner_record {
 	struct owner owner;
 };
 
+/* It comes before what was recorded later than its time. */
 struct loss_record {
 	struct record header;
 	__u64 count;
+	__u64 until;     /* they are of no later than this, or than its time */
 	__u32 lost_kind; /* enum record_kind */
 	__u32 pad;
 };
@@ -262,7 +327,10 @@ RECORD_SIZE(retransmit_record, 80);
 RECORD_SIZE(time_wait_record, 80);
 RECORD_SIZE(namespace_record, 64);
 RECORD_SIZE(owner_record, 88);
-RECORD_SIZE(loss_record, 72);
+RECORD_SIZE(loss_record, 80);
+RECORD_SIZE(segment_tail, 176);
+RECORD_SIZE(segment_with_tail, 256);
+RECORD_SIZE(wire_record, 112);
 #undef RECORD_SIZE
 
 #endif

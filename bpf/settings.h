@@ -45,7 +45,8 @@ struct settings {
 	__u8 find_by_place;     /* user space has no cookies to ask for origins by */
 	__u8 user_registers;    /* bpf_task_pt_regs(): 5.15 */
 	__u8 filter_flows;      /* the filter asks for addresses, ports or a family */
-	__u8 pad[7];
+	__u8 capture_bytes;     /* segments have a tail: their headers as they were on the wire */
+	__u8 pad[6];
 	struct filter filter;
 };
 

@@ -13,7 +13,9 @@
 #include "kernel/listeners.h"
 #include "kernel/plan.h"
 #include "kernel/snapshot.h"
+#include "kernel/task_files_probe.h"
 #include "owner/holdings.h"
+#include "refusal.h"
 #include "request.h"
 #include "symbols/symbolizer.h"
 
@@ -32,11 +34,13 @@
 
 struct leak_watch {
 	const struct options *options;
+	const struct features *features;
 	struct plan plan;
 	struct settings settings;
 	uint64_t threshold;
 	struct cgroups *cgroups;
 	struct close_wait_probe *probe; /* NULL: nothing is attached */
+	struct task_files_probe *files; /* what lists descriptors, where nothing else is loaded */
 	struct close_wait *close_wait;
 	struct close_wait_lookup lookup;
 	struct holdings *holdings;
@@ -189,9 +193,11 @@ static void find_facts(void *context, const struct close_wait_found *found,
 /* Plans for what a look needs; live timelines have a plan of their own for the rest. */
 static enum exit_status prepare(struct leak_watch *watch, const struct features *features)
 {
-	const struct plan_request request = {
-		.packets = PACKETS_NONE, .origins = true, .only_origins = true};
+	struct plan_request request = request_plan(watch->options);
 
+	watch->features = features;
+	request.packets = PACKETS_NONE;
+	request.only_origins = true;
 	watch->plan = plan_make(features, &request);
 	if (request_settings(watch->options, features, &watch->plan, watch->cgroups,
 			     &watch->settings))
@@ -208,9 +214,9 @@ static enum exit_status prepare(struct leak_watch *watch, const struct features 
 	watch->listeners = listeners_new(watch->plan.snapshot);
 	watch->holdings = holdings_new();
 	watch->symbolizer = symbolizer_new();
-	if (!watch->plan.all_processes)
-		log_warning("cannot see what processes of others hold (%s): run it as root (sudo)",
-			    features->reason[FEATURE_ALL_PROCESSES]);
+	/* Else it is in the live view's notice, too. */
+	if (watch->options->command == COMMAND_LEAKS && watch->plan.notice[0])
+		log_warning("%s", watch->plan.notice);
 	if (watch->close_wait && watch->listeners && watch->holdings && watch->symbolizer)
 		return EXIT_DONE;
 	log_error("cannot start: %s", strerror(ENOMEM));
@@ -244,6 +250,7 @@ void leak_watch_close(struct leak_watch *watch)
 		return;
 	close_wait_free(watch->close_wait);
 	close_wait_probe_close(watch->probe);
+	task_files_probe_close(watch->files);
 	symbolizer_free(watch->symbolizer);
 	holdings_free(watch->holdings);
 	listeners_free(watch->listeners);
@@ -258,26 +265,52 @@ void leak_watch_set_progress(struct leak_watch *watch, void (*progress)(void *co
 	holdings_set_progress(watch->holdings, progress, context);
 }
 
+static int list_of_probe(void *context)
+{
+	return close_wait_probe_list(context);
+}
+
+static int list_alone(void *context)
+{
+	return task_files_probe_list(context);
+}
+
+static int attach_all(struct leak_watch *watch, struct buffer *why)
+{
+	int error = close_wait_probe_open(&watch->probe, &watch->plan, &watch->settings, why);
+
+	if (!error)
+		error = close_wait_probe_attach(watch->probe, why);
+	if (!error && watch->plan.task_files)
+		holdings_set_list(watch->holdings,
+				  &(struct descriptors_list){list_of_probe, watch->probe});
+	return error;
+}
+
+static int attach_list(struct leak_watch *watch, struct buffer *why)
+{
+	int error = watch->plan.task_files ? task_files_probe_open(&watch->files, why) : 0;
+
+	if (watch->files)
+		holdings_set_list(watch->holdings,
+				  &(struct descriptors_list){list_alone, watch->files});
+	return error;
+}
+
 enum exit_status leak_watch_attach(struct leak_watch *watch)
 {
+	bool once = request_looks_once(watch->options);
 	struct buffer why;
 	int error;
 
-	if (watch->plan.refusal[0]) {
+	if (!once && watch->plan.refusal[0]) {
 		log_error("%s", watch->plan.refusal);
 		return EXIT_NOT_ATTACHED;
 	}
 	buffer_init(&why);
 	log_libbpf_forget();
-	error = close_wait_probe_open(&watch->probe, &watch->plan, &watch->settings, &why);
-	if (!error)
-		error = close_wait_probe_attach(watch->probe, &why);
-	if (error)
-		log_error("cannot watch CLOSE_WAIT: %.*s (%s); try -v for the kernel's own words",
-			  (int)why.length, why.data ? why.data : "", log_libbpf_cause());
-	else if (why.length)
-		log_warning("watching CLOSE_WAIT without a part: %.*s", (int)why.length, why.data);
-	buffer_done(&why);
+	error = once ? attach_list(watch, &why) : attach_all(watch, &why);
+	refusal_tell(watch->features, error, "watch CLOSE_WAIT", "watching CLOSE_WAIT", &why);
 	return error ? EXIT_NOT_ATTACHED : EXIT_DONE;
 }
 

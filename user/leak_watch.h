@@ -27,7 +27,7 @@ void leak_watch_close(struct leak_watch *watch);
 void leak_watch_set_progress(struct leak_watch *watch, void (*progress)(void *context),
 			     void *context);
 
-/* From now on it is known where sockets come from. Without it only what is there is. */
+/* From now on it is known where sockets come from; what looks only once is not told of that. */
 enum exit_status leak_watch_attach(struct leak_watch *watch);
 
 /* Looks at all sockets in CLOSE_WAIT; at who holds them only if it is time for that, or at last.

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "confinement.h"
 #include "host/clock.h"
 #include "host/log.h"
 #include "host/ready_file.h"
@@ -15,6 +16,7 @@
 #include "leak_watch.h"
 #include "output/output.h"
 #include "owner/cgroups.h"
+#include "request.h"
 
 struct leaks {
 	const struct options *options;
@@ -23,7 +25,6 @@ struct leaks {
 	const struct close_wait_view *view; /* the last one */
 	struct output output;
 	struct sink sink;
-	int signals;
 	uint64_t started;
 	bool stop;
 };
@@ -63,14 +64,13 @@ static int look(struct leaks *leaks, bool shown, bool final)
 static int wait_until(struct leaks *leaks, uint64_t deadline)
 {
 	struct pollfd descriptors[] = {
-		{.fd = leaks->signals, .events = POLLIN},
+		{.fd = stop_signals_descriptor(), .events = POLLIN},
 		{.fd = leak_watch_descriptor(leaks->watch), .events = POLLIN},
 	};
 
 	if (poll(descriptors, 2, clock_timeout(deadline)) < 0 && errno != EINTR)
 		return -errno;
-	if (descriptors[0].revents)
-		leaks->stop |= stop_signals_take(leaks->signals);
+	leaks->stop |= stop_signals_asked();
 	leak_watch_dispatch(leaks->watch);
 	return 0;
 }
@@ -92,7 +92,7 @@ static int loop(struct leaks *leaks)
 		end = leaks->started + leaks->options->duration;
 	else if (leaks->options->once)
 		return 0;
-	while (!leaks->stop && !error) {
+	while (!leaks->stop && !error && !stop_signals_asked()) {
 		uint64_t now;
 
 		error = wait_until(leaks, next < end ? next : end);
@@ -129,10 +129,11 @@ static void finish(struct leaks *leaks)
 
 static enum exit_status watch(struct leaks *leaks)
 {
-	int error;
+	int error = 0;
 
 	leaks->started = clock_boot();
-	error = look(leaks, false, false);
+	if (!request_looks_once(leaks->options))
+		error = look(leaks, false, false);
 	if (!error && ready_file_create(leaks->options->ready_file))
 		return EXIT_FAILED;
 	if (!error)
@@ -156,8 +157,7 @@ static const char *cgroup_path(void *context, uint64_t cgroup)
 static enum exit_status open_all(struct leaks *leaks, const struct features *features)
 {
 	leaks->cgroups = cgroups_new();
-	leaks->signals = stop_signals_open();
-	if (!leaks->cgroups || leaks->signals < 0) {
+	if (!leaks->cgroups || stop_signals_open()) {
 		log_error("cannot start: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
@@ -172,7 +172,6 @@ enum exit_status leaks_run(const struct options *options, const struct features 
 {
 	struct leaks leaks = {
 		.options = options,
-		.signals = -1,
 		.output.format = options->format,
 		.output.options.color = sink_is_terminal() && !getenv("NO_COLOR"),
 	};
@@ -182,15 +181,15 @@ enum exit_status leaks_run(const struct options *options, const struct features 
 		ready_file_remove(options->ready_file);
 	buffer_init(&leaks.output.out);
 	status = open_all(&leaks, features);
-	/* What is to be seen at once is older than any program of ours. */
-	if (status == EXIT_DONE && (!options->once || options->duration))
-		status = leak_watch_attach(leaks.watch);
 	if (status == EXIT_DONE)
+		status = leak_watch_attach(leaks.watch);
+	if (status == EXIT_DONE) {
+		confine_tracing(options, features);
 		status = watch(&leaks);
+	}
 	buffer_done(&leaks.output.out);
 	leak_watch_close(leaks.watch);
 	cgroups_free(leaks.cgroups);
-	if (leaks.signals >= 0)
-		close(leaks.signals);
+	stop_signals_close();
 	return status;
 }

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "host/log.h"
+#include "host/memory.h"
+#include "host/writing.h"
 #include "kernel/features.h"
 #include "kernel/plan.h"
 #include "leaks.h"
 #include "options.h"
+#include "refusal.h"
+#include "replay.h"
+#include "request.h"
 #include "session.h"
 #include "timewait.h"
 #include "usage.h"
@@ -50,13 +56,7 @@ static enum exit_status print_version(const struct features *features)
 
 static enum exit_status explain(const struct options *options, const struct features *features)
 {
-	const struct plan_request request = {
-		.packets = options->packets,
-		.packets_asked = options->packets_asked,
-		.counting = options->command == COMMAND_TIMEWAIT,
-		.origins = options->command == COMMAND_LEAKS || options->threshold,
-		.only_origins = options->command == COMMAND_LEAKS,
-	};
+	const struct plan_request request = request_plan(options);
 	struct plan plan = plan_make(features, &request);
 	struct buffer out;
 
@@ -70,8 +70,18 @@ static enum exit_status explain(const struct options *options, const struct feat
 	return EXIT_NOT_ATTACHED;
 }
 
+static enum exit_status trace(const struct options *options, const struct features *features)
+{
+	if (options->command == COMMAND_TIMEWAIT)
+		return timewait_run(options, features);
+	if (options->command == COMMAND_LEAKS)
+		return leaks_run(options, features);
+	return session_run(options, features);
+}
+
 static enum exit_status run(const struct options *options)
 {
+	enum exit_status status;
 	struct features features;
 	struct buffer out;
 
@@ -87,17 +97,36 @@ static enum exit_status run(const struct options *options)
 	if (options->manual)
 		return print_manual();
 	log_set_verbose(options->verbose);
+	memory_large_pages();
+	if (options->read_count && !options->version) {
+		writing_never_blocks(STDOUT_FILENO);
+		return replay_run(options);
+	}
 	log_take_libbpf();
+	memory_keep();
 	features_detect(&features, options->without);
 	if (options->version)
 		return print_version(&features);
 	if (options->explain)
 		return explain(options, &features);
-	if (options->command == COMMAND_TIMEWAIT)
-		return timewait_run(options, &features);
-	if (options->command == COMMAND_LEAKS)
-		return leaks_run(options, &features);
-	return session_run(options, &features);
+	writing_never_blocks(STDOUT_FILENO);
+	do
+		status = trace(options, &features);
+	while (status == EXIT_NOT_ATTACHED && refusal_bear(&features));
+	return status;
+}
+
+/* One that is closed must not become a number of something else that is opened: what is written for
+ * people would go there. It reads or writes nothing, as a closed one would. */
+static bool keep_standard_descriptors(void)
+{
+	static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+	for (int descriptor = 0; descriptor < 3; descriptor++)
+		if (fcntl(descriptor, F_GETFD) < 0 &&
+		    open("/dev/null", modes[descriptor]) != descriptor)
+			return false;
+	return true;
 }
 
 int main(int argc, char **argv)
@@ -107,6 +136,8 @@ int main(int argc, char **argv)
 	int status = EXIT_USAGE;
 
 	buffer_init(&error);
+	if (!keep_standard_descriptors())
+		return EXIT_FAILED;
 	if (options_parse(&options, argc, argv, feature_find, &error))
 		log_error("%.*s", (int)error.length, error.data);
 	else

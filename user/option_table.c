@@ -35,6 +35,13 @@ const struct command_info command_table[] = {
 			"created them, and whether the end of file was read.",
 		.title = "leaks",
 	},
+	{
+		.command = COMMAND_REPORT,
+		.name = "report",
+		.help = "A recording or a capture as one page to look at: report FILE -o PAGE. "
+			"Two files are joined as with --read.",
+		.title = "report",
+	},
 	{0},
 };
 
@@ -42,6 +49,7 @@ const struct option_info option_table[] = {
 	{
 		.letter = 'i',
 		.name = "interface",
+		.live = true,
 		.commands = COMMAND_LIVE,
 		.argument = "IF",
 		.type = OPTION_INTERFACES,
@@ -50,6 +58,7 @@ const struct option_info option_table[] = {
 	},
 	{
 		.name = "packets",
+		.live = true,
 		.commands = COMMAND_LIVE,
 		.argument = "tc|xdp|none",
 		.type = OPTION_CHOICE,
@@ -78,6 +87,7 @@ const struct option_info option_table[] = {
 	},
 	{
 		.name = "cgroup",
+		.live = true,
 		.argument = "PATH",
 		.type = OPTION_FILE,
 		.field = FIELD(cgroup),
@@ -85,6 +95,7 @@ const struct option_info option_table[] = {
 	},
 	{
 		.name = "netns",
+		.live = true,
 		.argument = "PID|NAME",
 		.type = OPTION_NETNS,
 		.field = FIELD(netns),
@@ -133,12 +144,67 @@ const struct option_info option_table[] = {
 		.name = "output",
 		.argument = "text|table|json",
 		.type = OPTION_FORMAT,
-		.field = FIELD(format),
+		.field = FIELD(output),
 		.choices = formats,
 		.help = "A ladder per connection (text, default), one line per teardown (table), "
 			"one JSON object per line (json). timewait: a screen, one line, or one "
 			"object for each interval. leaks: a screen of groups, one line or one "
-			"object per suspect.",
+			"object per suspect. report: the page to write.",
+	},
+	{
+		.letter = 'w',
+		.name = "write",
+		.live = true,
+		.commands = COMMAND_LIVE,
+		.argument = "FILE",
+		.type = OPTION_FILE,
+		.field = FIELD(write),
+		.help = "Record to this file, too: pcapng that Wireshark, tshark and tcpdump open. "
+			"With - to standard output, in place of the timelines: "
+			"-w - | wireshark -k -i -",
+	},
+	{
+		.letter = 'r',
+		.name = "read",
+		.commands = COMMAND_LIVE | COMMAND_TIMEWAIT | COMMAND_REPORT,
+		.argument = "FILE",
+		.type = OPTION_READS,
+		.help = "Replay a recording, or analyse any pcap or pcapng, with no privilege; - "
+			"is "
+			"standard input. Given twice, recordings of two hosts are joined.",
+	},
+	{
+		.letter = 'C',
+		.name = "rotate-size",
+		.live = true,
+		.commands = COMMAND_LIVE,
+		.argument = "MB[k|m|g]",
+		.type = OPTION_MEGABYTES,
+		.field = FIELD(rotate_size),
+		.help = "With --write: begin the next file when this many million bytes are "
+			"written, as tcpdump does.",
+	},
+	{
+		.letter = 'G',
+		.name = "rotate-time",
+		.live = true,
+		.commands = COMMAND_LIVE,
+		.argument = "SECONDS",
+		.type = OPTION_SECONDS,
+		.field = FIELD(rotate_interval),
+		.help = "With --write: begin the next file after this time; FILE may hold the time "
+			"as strftime(3) writes it.",
+	},
+	{
+		.letter = 'W',
+		.name = "rotate-count",
+		.live = true,
+		.commands = COMMAND_LIVE,
+		.argument = "N",
+		.type = OPTION_COUNT,
+		.field = FIELD(rotate_count),
+		.help = "With -C: keep N files, the oldest is written over. With -G: end after N "
+			"files.",
 	},
 	{
 		.name = "raw-seq",
@@ -151,6 +217,7 @@ const struct option_info option_table[] = {
 	{
 		.letter = 'd',
 		.name = "duration",
+		.live = true,
 		.argument = "SECONDS",
 		.type = OPTION_SECONDS,
 		.field = FIELD(duration),
@@ -167,6 +234,7 @@ const struct option_info option_table[] = {
 	},
 	{
 		.name = "interval",
+		.live = true,
 		.commands = COMMAND_TIMEWAIT | COMMAND_LEAKS,
 		.argument = "SECONDS",
 		.type = OPTION_SECONDS,
@@ -175,6 +243,7 @@ const struct option_info option_table[] = {
 	},
 	{
 		.name = "threshold",
+		.live = true,
 		.commands = COMMAND_LIVE | COMMAND_LEAKS,
 		.argument = "SECONDS",
 		.type = OPTION_SECONDS,
@@ -184,6 +253,7 @@ const struct option_info option_table[] = {
 	},
 	{
 		.name = "once",
+		.live = true,
 		.commands = COMMAND_LEAKS,
 		.type = OPTION_FLAG,
 		.field = FIELD(once),
@@ -192,6 +262,7 @@ const struct option_info option_table[] = {
 	},
 	{
 		.name = "ready-file",
+		.live = true,
 		.argument = "PATH",
 		.type = OPTION_FILE,
 		.field = FIELD(ready_file),
@@ -199,6 +270,7 @@ const struct option_info option_table[] = {
 	},
 	{
 		.name = "explain",
+		.live = true,
 		.type = OPTION_FLAG,
 		.field = FIELD(explain),
 		.help = "Print what would be attached (the mechanism chosen, those rejected, and "
@@ -206,6 +278,7 @@ const struct option_info option_table[] = {
 	},
 	{
 		.name = "without",
+		.live = true,
 		.argument = "FEATURE",
 		.type = OPTION_FEATURE,
 		.field = FIELD(without),
@@ -214,6 +287,7 @@ const struct option_info option_table[] = {
 	},
 	{
 		.name = "ring-size",
+		.live = true,
 		.commands = COMMAND_LIVE,
 		.argument = "BYTES[k|M]",
 		.type = OPTION_RING_SIZE,

@@ -17,13 +17,15 @@ enum option_type {
 	OPTION_NETNS,      /* const char *: a pid or a name */
 	OPTION_INTERFACES, /* interfaces and interface_count */
 	OPTION_CHOICE,     /* unsigned int: index into choices */
-	OPTION_FORMAT,     /* const struct output_format *, by choices */
+	OPTION_FORMAT,     /* const char *: one of choices, or with report a path */
+	OPTION_READS,      /* reads and read_count */
 	OPTION_PID,        /* uint32_t */
 	OPTION_COMM,       /* char[RECORD_COMM_LENGTH], cut as the kernel does */
 	OPTION_PORTS,      /* uint16_t[FILTER_PORTS], ends with 0 */
 	OPTION_NETWORKS,   /* filter.networks and filter.network_count */
 	OPTION_SECONDS,    /* uint64_t in ns */
 	OPTION_COUNT,      /* uint64_t above 0 */
+	OPTION_MEGABYTES,  /* uint64_t in bytes: millions of them, or with k, m, g as tcpdump */
 	OPTION_RING_SIZE,  /* uint32_t, a power of two */
 	OPTION_FEATURE,    /* uint64_t: adds one bit */
 };
@@ -31,6 +33,7 @@ enum option_type {
 struct option_info {
 	char letter;          /* 0: none */
 	bool hidden;          /* for generators: not in --help */
+	bool live;            /* it is about the kernel: not with files that are read */
 	const char *name;     /* without the dashes */
 	const char *argument; /* NULL: none */
 	enum option_type type;

@@ -50,15 +50,42 @@ static int set_choice(const struct option_info *info, unsigned int *field, const
 	return -EINVAL;
 }
 
-static int set_format(const struct option_info *info, const struct output_format **field,
-		      const char *text, struct buffer *reason)
+/* report takes a path here; which command it is may not be known yet. */
+static int set_output(const char **field, const char *text, struct buffer *reason)
 {
-	unsigned int index = 0;
-	int error = set_choice(info, &index, text, reason);
+	if (!*text)
+		return refuse(reason, "it is empty; give text, table or json");
+	*field = text;
+	return 0;
+}
 
-	if (!error)
-		*field = output_format_find(info->choices[index]);
-	return error;
+static int add_read(struct options *options, const char *text, struct buffer *reason)
+{
+	if (!*text)
+		return refuse(reason, "it is empty; give a path");
+	if (options->read_count == OPTIONS_READS)
+		return refuse(reason, "more than two files; two hosts can be joined");
+	options->reads[options->read_count++] = text;
+	return 0;
+}
+
+/* As tcpdump's -C. */
+static int set_megabytes(uint64_t *field, const char *text, struct buffer *reason)
+{
+	size_t length = strlen(text);
+	uint64_t unit = 1000000, number;
+
+	if (length && strchr("kKmMgG", text[length - 1])) {
+		unit = strchr("kK", text[length - 1])   ? 1024
+		       : strchr("mM", text[length - 1]) ? 1024 * 1024
+							: 1024 * 1024 * 1024;
+		length--;
+	}
+	if (!parse_number(text, length, UINT64_MAX / unit, &number) || !number)
+		return refuse(reason, "not a size above 0; give millions of bytes as 100, or 512k, "
+				      "100m, 1g");
+	*field = number * unit;
+	return 0;
 }
 
 static int add_interface(struct options *options, const char *text, struct buffer *reason)
@@ -256,6 +283,17 @@ static int add_feature(uint64_t *field, const char *text, options_find_feature f
 	return 0;
 }
 
+int option_set_format(struct options *options, const struct option_info *info,
+		      struct buffer *reason)
+{
+	unsigned int index = 0;
+	int error = options->output ? set_choice(info, &index, options->output, reason) : 0;
+
+	if (!error)
+		options->format = output_format_find(info->choices[index]);
+	return error;
+}
+
 int option_set(struct options *options, const struct option_info *info, const char *text,
 	       options_find_feature find_feature, struct buffer *reason)
 {
@@ -278,7 +316,11 @@ int option_set(struct options *options, const struct option_info *info, const ch
 	case OPTION_CHOICE:
 		return set_choice(info, field, text, reason);
 	case OPTION_FORMAT:
-		return set_format(info, field, text, reason);
+		return set_output(field, text, reason);
+	case OPTION_READS:
+		return add_read(options, text, reason);
+	case OPTION_MEGABYTES:
+		return set_megabytes(field, text, reason);
 	case OPTION_PID:
 		if (!parse_number(text, strlen(text), PID_LIMIT, &number) || !number)
 			return refuse(reason, "not a process; give one pid as 991");

@@ -13,4 +13,8 @@
 int option_set(struct options *options, const struct option_info *info, const char *text,
 	       options_find_feature find_feature, struct buffer *reason);
 
+/* Once the command is known: the format that --output named, text if none. As option_set(). */
+int option_set_format(struct options *options, const struct option_info *info,
+		      struct buffer *reason);
+
 #endif

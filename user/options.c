@@ -108,22 +108,13 @@ static int take_letters(struct parser *parser, const char *text)
 	return 0;
 }
 
-/* A command that is promised for a later version. */
-static int refuse_planned(struct parser *parser, const char *text)
-{
-	buffer_add_literal(parser->error, "cannot run ");
-	buffer_add_string(parser->error, text);
-	buffer_add_literal(parser->error, ": it is not in this version; without a command "
-					  "tcpclose-trace shows live timelines");
-	return -EINVAL;
-}
-
+/* A command; or a file of the command that takes some. */
 static int take_operand(struct parser *parser, const char *text)
 {
 	const struct command_info *command = command_find(text);
 
-	if (!strcmp(text, "report"))
-		return refuse_planned(parser, text);
+	if (parser->commanded && parser->options->command == COMMAND_REPORT)
+		return set(parser, option_find_letter('r'), text);
 	if (!command)
 		return refuse(parser, "", text, SIZE_MAX, NULL,
 			      "it is neither an option nor a command; --help lists what can be "
@@ -135,14 +126,18 @@ static int take_operand(struct parser *parser, const char *text)
 	return 0;
 }
 
+static bool is_given(const struct parser *parser, const struct option_info *info)
+{
+	return parser->given >> (info - option_table) & 1;
+}
+
 /* The word may follow the options, so this is known at the end. */
 static int check_command(struct parser *parser)
 {
 	unsigned int command = parser->options->command;
 
 	for (const struct option_info *info = option_table; info->name; info++) {
-		if (!(parser->given >> (info - option_table) & 1) || !info->commands ||
-		    info->commands & command)
+		if (!is_given(parser, info) || !info->commands || info->commands & command)
 			continue;
 		buffer_add_literal(parser->error, "cannot use --");
 		buffer_add_string(parser->error, info->name);
@@ -158,6 +153,53 @@ static int check_command(struct parser *parser)
 	return 0;
 }
 
+/* Of files nothing can be asked that only the kernel knows. */
+static int check_reading(struct parser *parser)
+{
+	if (!parser->options->read_count)
+		return 0;
+	for (const struct option_info *info = option_table; info->name; info++)
+		if (info->live && is_given(parser, info))
+			return refuse(parser, "--", info->name, SIZE_MAX, NULL,
+				      "it is for live tracing, and a file is read here");
+	return 0;
+}
+
+static int check_recording(struct parser *parser)
+{
+	const struct options *options = parser->options;
+
+	if (options->write)
+		return 0;
+	if (options->rotate_size || options->rotate_interval || options->rotate_count)
+		return refuse(parser, "", "-C, -G or -W", SIZE_MAX, NULL,
+			      "nothing is recorded; give --write FILE");
+	return 0;
+}
+
+static int resolve_output(struct parser *parser)
+{
+	struct options *options = parser->options;
+	struct buffer reason;
+	int error;
+
+	if (options->command == COMMAND_REPORT) {
+		options->page = options->output;
+		if (options->help || (options->page && options->read_count))
+			return 0;
+		return refuse(parser, "", "report", SIZE_MAX, NULL,
+			      "it needs a file to read and a page to write: report FILE -o PAGE");
+	}
+	buffer_init(&reason);
+	error = option_set_format(options, option_find_letter('o'), &reason);
+	buffer_add_char(&reason, '\0');
+	if (error)
+		refuse(parser, "--", "output", SIZE_MAX, options->output,
+		       reason.failed ? "no memory" : reason.data);
+	buffer_done(&reason);
+	return error;
+}
+
 static int check_together(struct parser *parser)
 {
 	struct options *options = parser->options;
@@ -165,6 +207,10 @@ static int check_together(struct parser *parser)
 	if (options->ipv4 && options->ipv6)
 		return refuse(parser, "", "-4 and -6 together", SIZE_MAX, NULL,
 			      "no connection is both; leave both out to see both");
+	if (options->read_count == 2 &&
+	    (!strcmp(options->reads[0], "-") || !strcmp(options->reads[1], "-")))
+		return refuse(parser, "", "standard input for one of two files", SIZE_MAX, NULL,
+			      "each is read twice; write it to a file first");
 	if (options->interface_count && options->packets == PACKETS_NONE)
 		return refuse(parser, "", "--interface with --packets none", SIZE_MAX, NULL,
 			      "no segments are read then; leave one of them out");
@@ -186,7 +232,6 @@ int options_parse(struct options *options, int argc, char *const *argv,
 	*options = (struct options){
 		.command = COMMAND_LIVE,
 		.interval = INTERVAL,
-		.format = output_format_find("text"),
 		.ring_size = RING_SIZE,
 	};
 	while (*parser.next && !result) {
@@ -203,6 +248,12 @@ int options_parse(struct options *options, int argc, char *const *argv,
 	}
 	if (!result)
 		result = check_command(&parser);
+	if (!result)
+		result = check_reading(&parser);
+	if (!result)
+		result = check_recording(&parser);
+	if (!result)
+		result = resolve_output(&parser);
 	if (result)
 		return result;
 	options->filter.family = options->ipv4 ? 4 : options->ipv6 ? 6 : 0;

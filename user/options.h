@@ -16,11 +16,13 @@
 #include "settings.h"
 
 #define OPTIONS_INTERFACES 64
+#define OPTIONS_READS 2
 
 enum command {
 	COMMAND_LIVE = 1 << 0, /* no command word: timelines of closes */
 	COMMAND_TIMEWAIT = 1 << 1,
 	COMMAND_LEAKS = 1 << 2,
+	COMMAND_REPORT = 1 << 3,
 };
 
 /* Strings point into argv. */
@@ -35,8 +37,17 @@ struct options {
 	struct filter filter; /* without netns and cgroup: see options_filter() */
 	bool ipv4;
 	bool ipv6;
+	const char *output; /* as given; NULL: not at all */
 	const struct output_format *format;
+	const char *page; /* report: the file to write */
 	bool raw_seq;
+	const char *write;                /* the recording; "-" is standard output */
+	uint64_t rotate_size;             /* bytes, 0: never */
+	uint64_t rotate_interval;         /* ns, 0: never */
+	uint64_t rotate_count;            /* files, 0: no limit */
+	const char *reads[OPTIONS_READS]; /* what is read instead of the kernel; "-" is standard
+					     input */
+	unsigned int read_count;
 	uint64_t duration;  /* ns, 0: no limit */
 	uint64_t count;     /* teardowns, 0: no limit */
 	uint64_t interval;  /* timewait, leaks: ns between two views */

@@ -2,6 +2,7 @@
 #include "questions.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "kernel/census.h"
@@ -10,7 +11,6 @@
 #define MS 1000000ull
 /* What is not looked for now is looked for in the next batch. */
 #define LOOKS_EACH_TIME 256
-#define QUEUE_AT_MOST (1 << 20)
 /* Another namespace takes a walk through /proc. */
 #define COMPARE_HOME (500 * MS)
 #define COMPARE_OTHERS (5000 * MS)
@@ -33,6 +33,7 @@ struct questions {
 	bool compare;
 	struct question *queue;
 	size_t first, count, capacity;
+	uint64_t dropped;
 	struct time_wait_record answers[LOOKS_EACH_TIME];
 	size_t answer_count;
 	struct comparison places[PLACES];
@@ -60,21 +61,41 @@ void questions_free(struct questions *questions)
 	free(questions);
 }
 
-void questions_add(struct questions *questions, const struct flow *flow, uint32_t netns)
+static bool make_room(struct questions *questions)
 {
 	size_t capacity = questions->capacity ? questions->capacity * 2 : 64;
 	struct question *queue;
 
-	if (questions->first + questions->count == questions->capacity) {
-		if (questions->count >= QUEUE_AT_MOST)
-			return; /* the core asks again or goes without */
-		queue = realloc(questions->queue, capacity * sizeof(*queue));
-		if (!queue)
-			return;
-		questions->queue = queue;
-		questions->capacity = capacity;
+	if (questions->first + questions->count < questions->capacity)
+		return true;
+	if (questions->first > questions->capacity / 2) {
+		memmove(questions->queue, questions->queue + questions->first,
+			questions->count * sizeof(*queue));
+		questions->first = 0;
+		return true;
 	}
-	questions->queue[questions->first + questions->count++] = (struct question){*flow, netns};
+	queue = questions->count < QUESTIONS_AT_MOST
+			? realloc(questions->queue, capacity * sizeof(*queue))
+			: NULL;
+	if (!queue)
+		return false;
+	questions->queue = queue;
+	questions->capacity = capacity;
+	return true;
+}
+
+void questions_add(struct questions *questions, const struct flow *flow, uint32_t netns)
+{
+	if (make_room(questions))
+		questions->queue[questions->first + questions->count++] =
+			(struct question){*flow, netns};
+	else
+		questions->dropped++; /* the core asks again or goes without */
+}
+
+uint64_t questions_dropped(const struct questions *questions)
+{
+	return questions->dropped;
 }
 
 static void answer(struct questions *questions, const struct question *question,

@@ -15,6 +15,8 @@
 
 struct questions;
 
+#define QUESTIONS_AT_MOST (1 << 20) /* that wait for an answer */
+
 /* `compare`: the core knows of every mini-socket (no filter) and is not told when one is removed.
  * NULL without memory. */
 struct questions *questions_new(uint32_t home_netns, bool compare);
@@ -22,6 +24,9 @@ void questions_free(struct questions *questions);
 
 /* The core's question, see struct correlator_listener. */
 void questions_add(struct questions *questions, const struct flow *flow, uint32_t netns);
+
+/* How many found no room, or no memory. */
+uint64_t questions_dropped(const struct questions *questions);
 
 /* Looks for some of them. True: there are answers, to be given when everything that happened before
  * them has been fed. */

@@ -6,6 +6,7 @@
 
 #include "host/clock.h"
 #include "host/log.h"
+#include "host/proc.h"
 #include "owner/netns.h"
 
 static uint32_t own_netns(void)
@@ -13,6 +14,38 @@ static uint32_t own_netns(void)
 	struct stat stat_of;
 
 	return stat("/proc/self/ns/net", &stat_of) ? 0 : (uint32_t)stat_of.st_ino;
+}
+
+static bool own_is_meant(const char *name)
+{
+	uint32_t netns;
+	char reason[128];
+
+	return name && !netns_find(name, &netns, reason, sizeof(reason)) && netns == own_netns();
+}
+
+bool request_looks_once(const struct options *options)
+{
+	return options->once && !options->duration;
+}
+
+/* As many descriptors are looked at in /proc in the time that it takes to load a program. */
+#define FEW_FILES 30000
+
+struct plan_request request_plan(const struct options *options)
+{
+	bool counting = options->command == COMMAND_TIMEWAIT;
+	bool only_origins = options->command == COMMAND_LEAKS;
+
+	return (struct plan_request){
+		.packets = counting || only_origins ? PACKETS_NONE : options->packets,
+		.packets_asked = options->packets_asked,
+		.counting = counting,
+		.origins = only_origins || options->threshold,
+		.only_origins = only_origins,
+		.own_namespace = own_is_meant(options->netns),
+		.few_files = request_looks_once(options) && proc_open_files() < FEW_FILES,
+	};
 }
 
 /* Names of the command line become numbers of the kernel. */

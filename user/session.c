@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "confinement.h"
 #include "core/correlator.h"
 #include "host/clock.h"
 #include "host/log.h"
+#include "host/priority.h"
 #include "host/ready_file.h"
 #include "host/sink.h"
 #include "host/stop_signals.h"
@@ -17,16 +18,16 @@
 #include "kernel/ring.h"
 #include "kernel/socket_probe.h"
 #include "leak_watch.h"
-#include "output/output.h"
 #include "questions.h"
+#include "scribe.h"
+#include "teller.h"
 #include "witness.h"
 
 #define MS 1000000ull
-#define S (1000 * MS)
 /* Records gather in the ring this long before they are taken: one wake-up for many. */
 #define BATCH (20 * MS)
-#define LOSS_CHECK S
-#define WRITE_AT (1 << 16)
+/* So many are taken in less than a report waits for its last segments. */
+#define LOSS_CHECK 4096
 
 struct session {
 	const struct options *options;
@@ -34,53 +35,16 @@ struct session {
 	struct correlator *correlator;
 	struct questions *questions; /* NULL: nobody can answer them */
 	struct leak_watch *leaks;    /* NULL: no --threshold was given */
-	struct output output;
-	int signals;
+	struct scribe *scribe;       /* NULL: nothing is recorded */
+	struct teller teller;
 	uint64_t started;
-	uint64_t last_loss_check;
+	uint64_t newest;        /* time of a record of the ring */
+	unsigned int unchecked; /* records taken since losses were asked for */
 	struct loss loss;
 	struct log_once loss_warnings[LOSS_CAUSES];
 	struct log_once leak_warning;
-	uint64_t reports;
-	uint64_t unshown; /* over when --count had been reached: unfinished for the user */
-	bool stop;
-	struct sink sink;
+	struct log_once question_warning;
 };
-
-static void write_out(struct session *session)
-{
-	sink_write(&session->sink, &session->output.out);
-	if (sink_failed(&session->sink))
-		session->stop = true;
-}
-
-static bool report(void *context, const struct teardown_report *teardown)
-{
-	struct session *session = context;
-	uint64_t limit = session->options->count;
-
-	if (limit && session->reports >= limit) {
-		session->unshown +=
-			!(teardown->incomplete & (INCOMPLETE_STOPPED | INCOMPLETE_EVICTED));
-		return false;
-	}
-	session->reports++;
-	session->output.format->teardown(&session->output, teardown);
-	if (session->output.out.length >= WRITE_AT)
-		write_out(session);
-	if (limit && session->reports == limit)
-		session->stop = true;
-	return true;
-}
-
-static void report_time_wait(void *context, const struct time_wait_report *time_wait)
-{
-	struct session *session = context;
-
-	session->output.format->time_wait(&session->output, time_wait);
-	if (session->output.out.length >= WRITE_AT)
-		write_out(session);
-}
 
 static void question(void *context, const struct flow *flow, uint32_t netns)
 {
@@ -89,12 +53,51 @@ static void question(void *context, const struct flow *flow, uint32_t netns)
 	questions_add(session->questions, flow, netns);
 }
 
+static bool report_teardown(void *context, const struct teardown_report *report)
+{
+	struct session *session = context;
+
+	return teller_teardown(&session->teller, report);
+}
+
+static void report_time_wait(void *context, const struct time_wait_report *report)
+{
+	struct session *session = context;
+
+	teller_time_wait(&session->teller, report);
+}
+
+static void record_report(void *context, const struct teardown_report *report)
+{
+	struct session *session = context;
+
+	scribe_report(session->scribe, &session->teller.output, report);
+}
+
+static void advance(struct session *session, uint64_t now)
+{
+	const struct record tick = {.length = sizeof(tick), .kind = RECORD_TICK, .time = now};
+	bool due = correlator_deadline(session->correlator) <= now;
+
+	correlator_feed(session->correlator, &tick, sizeof(tick));
+	if (!session->scribe)
+		return;
+	if (due)
+		scribe_add(session->scribe, &tick);
+	if (!scribe_advance(session->scribe, now))
+		session->teller.stop = true;
+}
+
+/* Every call of the core passes here, or through advance(). */
 static int take(void *context, const struct record *record, size_t length)
 {
 	struct session *session = context;
 
-	correlator_feed(session->correlator, record, length);
-	witness_complete(session->witness, record, session->correlator);
+	if (!correlator_feed(session->correlator, record, length))
+		return 0; /* nor can anybody else read it */
+	if (session->scribe)
+		scribe_add(session->scribe, record);
+	witness_complete(session->witness, record, take, session);
 	return 0;
 }
 
@@ -115,15 +118,22 @@ static void warn_of_loss(struct session *session, enum loss_cause cause)
 	log_warning_once(&session->loss_warnings[cause], "%s", sentences[cause]);
 }
 
-/* What never arrived: told to the core as a record, and to the user once for each cause. */
-static void check_loss(struct session *session, uint64_t now)
+/* What never arrived: told to the core as a record, and to the user once for each cause. It comes
+ * before what is in the ring: reports leave as soon as the core has what is newer, and shall be
+ * marked. */
+static void check_loss(struct session *session)
 {
 	struct loss loss = witness_lost(session->witness);
+	uint64_t now = clock_boot();
 
-	session->last_loss_check = now;
+	session->unchecked = 0;
+	session->teller.passed_over = loss.passed_over;
 	for (uint32_t kind = 0; kind < RECORD_KINDS; kind++) {
 		struct loss_record record = {
-			.header = {.length = sizeof(record), .kind = RECORD_LOSS, .time = now},
+			.header = {.length = sizeof(record),
+				   .kind = RECORD_LOSS,
+				   .time = session->newest ? session->newest : now},
+			.until = now,
 			.lost_kind = kind,
 		};
 
@@ -137,8 +147,20 @@ static void check_loss(struct session *session, uint64_t now)
 			warn_of_loss(session, (enum loss_cause)cause);
 		}
 		if (record.count)
-			correlator_feed(session->correlator, &record.header, sizeof(record));
+			take(session, &record.header, sizeof(record));
 	}
+}
+
+/* From the ring, which may give very many at once. */
+static int take_of_many(void *context, const struct record *record, size_t length)
+{
+	struct session *session = context;
+
+	if (++session->unchecked >= LOSS_CHECK)
+		check_loss(session);
+	if (record->time > session->newest)
+		session->newest = record->time;
+	return take(session, record, length);
 }
 
 /* What was found missing may have ended for a reason that is in the ring by now: that comes first.
@@ -152,6 +174,10 @@ static void look(struct session *session, uint64_t now)
 		questions_answer(session->questions, take, session);
 	}
 	questions_compare(session->questions, session->correlator, now);
+	if (questions_dropped(session->questions))
+		log_warning_once(&session->question_warning,
+				 "too many TIME_WAITs may have ended unseen at once: of some it is "
+				 "not told when and how");
 }
 
 /* Tells of each socket that has crossed the threshold. */
@@ -164,8 +190,11 @@ static void watch_leaks(struct session *session, uint64_t now)
 		return;
 	error = leak_watch_look(session->leaks, false);
 	view = error ? NULL : leak_watch_view(session->leaks, false);
-	for (size_t i = 0; view && i < view->fresh_count; i++)
-		session->output.format->close_wait(&session->output, view->fresh[i]);
+	for (size_t i = 0; view && i < view->fresh_count; i++) {
+		if (session->scribe)
+			scribe_suspect(session->scribe, &session->teller.output, view->fresh[i]);
+		teller_close_wait(&session->teller, view->fresh[i]);
+	}
 	leak_watch_told(session->leaks);
 	if (!view)
 		log_warning_once(&session->leak_warning,
@@ -174,20 +203,28 @@ static void watch_leaks(struct session *session, uint64_t now)
 				 strerror(error ? -error : ENOMEM));
 }
 
-/* Takes what the ring holds and lets the core act on it. True if there was anything. */
-static bool drain(struct session *session)
+/* Every record up to when has been taken. */
+static uint64_t told_until(const struct session *session, int count, uint64_t now)
+{
+	return count == RING_MORE ? session->newest - correlator_defaults.tolerance : now;
+}
+
+/* Takes what the ring holds and lets the core act on it. When to do so again; 0: when the ring
+ * tells, there was nothing. */
+static uint64_t drain(struct session *session)
 {
 	uint64_t now = clock_boot();
-	int count = witness_drain(session->witness);
+	int count;
 
-	if (now - session->last_loss_check >= LOSS_CHECK)
-		check_loss(session, now);
-	correlator_advance(session->correlator, now);
+	check_loss(session);
+	count = witness_drain(session->witness);
+	advance(session, told_until(session, count, now));
 	look(session, now);
 	watch_leaks(session, now);
-	if (session->output.out.length)
-		write_out(session);
-	return count > 0;
+	teller_write(&session->teller);
+	if (!count)
+		return 0;
+	return clock_boot() + (count == RING_MORE ? 0 : BATCH);
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b)
@@ -204,6 +241,8 @@ static uint64_t next_work(const struct session *session)
 		deadline = earliest(deadline, questions_deadline(session->questions));
 	if (session->leaks)
 		deadline = earliest(deadline, leak_watch_deadline(session->leaks));
+	if (session->scribe)
+		deadline = earliest(deadline, scribe_deadline(session->scribe));
 	return deadline;
 }
 
@@ -222,84 +261,71 @@ static int loop(struct session *session)
 
 	if (session->options->duration)
 		end = session->started + session->options->duration;
-	while (!session->stop) {
+	while (!session->teller.stop && !stop_signals_asked()) {
 		uint64_t deadline = earliest(end, batch ? batch : next_work(session));
 
-		descriptors[0] = (struct pollfd){.fd = session->signals, .events = POLLIN};
+		descriptors[0] = (struct pollfd){.fd = stop_signals_descriptor(), .events = POLLIN};
 		descriptors[1] = (struct pollfd){.fd = batch ? -1 : witness_ring(session->witness),
 						 .events = POLLIN};
 		descriptors[2] = (struct pollfd){.fd = leaks_descriptor(session), .events = POLLIN};
 		count = 3 + witness_descriptors(session->witness, descriptors + 3);
 		if (poll(descriptors, count, clock_timeout(deadline)) < 0 && errno != EINTR)
 			return -errno;
-		if (descriptors[0].revents)
-			session->stop |= stop_signals_take(session->signals);
 		witness_dispatch(session->witness, descriptors + 3, count - 3);
 		if (descriptors[2].revents)
 			leak_watch_dispatch(session->leaks);
 		if (!batch || clock_boot() >= batch)
-			batch = drain(session) ? clock_boot() + BATCH : 0;
+			batch = drain(session);
 		if (clock_boot() >= end)
-			session->stop = true;
+			session->teller.stop = true;
 	}
 	return 0;
-}
-
-static struct core_stats final_stats(const struct session *session)
-{
-	struct core_stats stats = *correlator_stats(session->correlator);
-
-	stats.teardowns -= session->unshown;
-	stats.unfinished += session->unshown;
-	return stats;
 }
 
 static void flush(struct session *session)
 {
 	struct record end = {.length = sizeof(end), .kind = RECORD_END, .time = clock_boot()};
-	struct core_stats stats;
 
 	witness_detach(session->witness);
 	witness_drain(session->witness);
-	check_loss(session, end.time);
-	correlator_feed(session->correlator, &end, sizeof(end));
-	stats = final_stats(session);
-	session->output.format->end(&session->output, &stats, end.time - session->started);
-	write_out(session);
+	check_loss(session);
+	take(session, &end, sizeof(end));
+	teller_end(&session->teller, correlator_stats(session->correlator),
+		   end.time - session->started);
 }
 
-static void summarize(const struct session *session)
+/* What the session says, and what it records: looked up and told alike. */
+static enum exit_status open_outputs(struct session *session)
 {
-	struct core_stats stats = final_stats(session);
-	uint64_t lost = 0;
+	struct output_lookup lookup = witness_lookup(session->witness);
+	const struct scribe_settings settings = {
+		.options = session->options,
+		.lookup = &lookup,
+		.wall_offset = clock_wall_offset(),
+		.questions = session->questions,
+	};
 
-	for (int kind = 0; kind < RECORD_KINDS; kind++)
-		lost += stats.lost[kind];
-	log_info("%llu teardowns, %llu unfinished, %llu records, %llu lost",
-		 (unsigned long long)stats.teardowns, (unsigned long long)stats.unfinished,
-		 (unsigned long long)stats.records, (unsigned long long)lost);
+	if (session->options->write && scribe_open(&session->scribe, &settings))
+		return EXIT_FAILED;
+	if (session->scribe) {
+		lookup = scribe_lookup(session->scribe);
+		session->teller.before = record_report;
+		session->teller.context = session;
+		session->teller.mute = !strcmp(session->options->write, "-") || sink_is_null();
+	}
+	teller_open(&session->teller, session->options, settings.wall_offset, &lookup);
+	return EXIT_DONE;
 }
 
-static void open_output(struct session *session)
-{
-	struct output_options *options = &session->output.options;
-
-	buffer_init(&session->output.out);
-	session->output.format = session->options->format;
-	options->wall_offset = clock_wall_offset();
-	options->raw_seq = session->options->raw_seq;
-	options->color = sink_is_terminal() && !getenv("NO_COLOR");
-	options->lookup = witness_lookup(session->witness);
-	session->output.format->begin(&session->output);
-}
-
-static enum exit_status trace(struct session *session)
+static enum exit_status trace(struct session *session, const struct features *features)
 {
 	bool written;
 	int error;
 
+	priority_raise();
+	confine_tracing(session->options, features);
 	session->started = clock_boot();
-	write_out(session);
+	teller_write(&session->teller);
 	if (witness_snapshot(session->witness, take, session))
 		log_warning("cannot list the sockets that exist already: their teardowns will "
 			    "lack what came before");
@@ -307,8 +333,9 @@ static enum exit_status trace(struct session *session)
 	if (!error)
 		error = loop(session);
 	flush(session);
-	written = sink_done(&session->sink);
-	summarize(session);
+	written = scribe_close(session->scribe);
+	session->scribe = NULL;
+	written &= teller_done(&session->teller, correlator_stats(session->correlator));
 	return written && !error ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -335,9 +362,9 @@ static enum exit_status open_leaks(struct session *session, const struct feature
 
 enum exit_status session_run(const struct options *options, const struct features *features)
 {
-	struct session session = {.options = options, .signals = -1};
+	struct session session = {.options = options};
 	struct correlator_listener listener = {
-		.teardown = report,
+		.teardown = report_teardown,
 		.time_wait = report_time_wait,
 		.context = &session,
 	};
@@ -354,25 +381,25 @@ enum exit_status session_run(const struct options *options, const struct feature
 		listener.question = session.questions ? question : NULL;
 	}
 	session.correlator = correlator_new(&correlator_defaults, &listener);
-	session.signals = stop_signals_open();
-	if (!session.correlator || session.signals < 0) {
+	if (!session.correlator || stop_signals_open()) {
 		log_error("cannot start: %s", strerror(errno));
 		status = EXIT_FAILED;
 		goto out;
 	}
-	open_output(&session);
-	status = open_leaks(&session, features);
+	status = open_outputs(&session);
 	if (status == EXIT_DONE)
-		status = witness_attach(session.witness, take, &session);
+		status = open_leaks(&session, features);
 	if (status == EXIT_DONE)
-		status = trace(&session);
+		status = witness_attach(session.witness, take_of_many, &session);
+	if (status == EXIT_DONE)
+		status = trace(&session, features);
 out:
-	buffer_done(&session.output.out);
+	teller_close(&session.teller);
+	scribe_close(session.scribe);
 	correlator_free(session.correlator);
 	questions_free(session.questions);
 	leak_watch_close(session.leaks);
 	witness_close(session.witness);
-	if (session.signals >= 0)
-		close(session.signals);
+	stop_signals_close();
 	return status;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "confinement.h"
 #include "core/time_wait_summary.h"
 #include "filter.h"
 #include "host/clock.h"
@@ -21,6 +22,7 @@
 #include "kernel/snapshot.h"
 #include "output/output.h"
 #include "owner/cgroups.h"
+#include "refusal.h"
 #include "request.h"
 
 #define MS 1000000ull
@@ -41,7 +43,6 @@ struct timewait {
 	const struct time_wait_view *view; /* the last one */
 	struct output output;
 	struct sink sink;
-	int signals;
 	uint64_t started;
 	bool stop;
 	struct log_once missed_warning;
@@ -128,8 +129,7 @@ static void take_snapshot(struct timewait *timewait)
 		.netns = timewait->settings.filter.netns,
 		.sock_diag = timewait->plan.snapshot,
 	};
-	const struct snapshot_request request = {
-		.time = clock_boot(),
+	struct snapshot_request mini_sockets = {
 		.contents = SNAPSHOT_MINI_SOCKETS,
 		.netns = timewait->settings.filter.netns,
 		.sock_diag = timewait->plan.snapshot,
@@ -137,8 +137,9 @@ static void take_snapshot(struct timewait *timewait)
 	struct snapshot_result result = {0};
 	int error = snapshot_take(&listeners, note_listener, timewait, &result);
 
+	mini_sockets.time = clock_boot();
 	if (!error)
-		error = snapshot_take(&request, add_found, timewait, &result);
+		error = snapshot_take(&mini_sockets, add_found, timewait, &result);
 	if (error)
 		log_warning("cannot list who is in TIME_WAIT already: %s; those are missing until "
 			    "they are gone",
@@ -149,7 +150,7 @@ static void take_snapshot(struct timewait *timewait)
 			    result.unread, strerror(-result.error));
 }
 
-static enum exit_status attach(struct timewait *timewait)
+static enum exit_status attach(struct timewait *timewait, const struct features *features)
 {
 	struct buffer why;
 	int error;
@@ -159,22 +160,17 @@ static enum exit_status attach(struct timewait *timewait)
 	error = population_probe_open(&timewait->probe, &timewait->plan, &timewait->settings, &why);
 	if (!error)
 		error = population_probe_attach(timewait->probe, &timewait->plan, &why);
-	if (error)
-		log_error("cannot count TIME_WAIT: %.*s (%s); try -v for the kernel's own words",
-			  (int)why.length, why.data ? why.data : "", log_libbpf_cause());
-	else if (why.length)
-		log_warning("counting without a part: %.*s", (int)why.length, why.data);
-	buffer_done(&why);
+	refusal_tell(features, error, "count TIME_WAIT", "counting", &why);
 	return error ? EXIT_NOT_ATTACHED : EXIT_DONE;
 }
 
 /* 0 or a negative errno. */
-static int read_counters(struct timewait *timewait)
+static int read_counters(struct timewait *timewait, bool last)
 {
 	struct population_reading counters;
 	struct time_wait_reading reading;
 	uint64_t gone;
-	int error = population_probe_reconcile(timewait->probe, &gone);
+	int error = population_probe_reconcile(timewait->probe, last, &gone);
 
 	if (!error)
 		error = population_probe_read(timewait->probe, &counters);
@@ -225,7 +221,7 @@ static int show(struct timewait *timewait, bool final)
 static int take_reading(struct timewait *timewait, uint64_t *next_view, uint64_t *next)
 {
 	uint64_t interval = timewait->options->interval, now = clock_boot();
-	int error = read_counters(timewait);
+	int error = read_counters(timewait, false);
 	bool soon;
 
 	if (error)
@@ -246,16 +242,16 @@ static int take_reading(struct timewait *timewait, uint64_t *next_view, uint64_t
 static int loop(struct timewait *timewait)
 {
 	uint64_t next = timewait->started + timewait->options->interval, next_view = next;
-	struct pollfd signals = {.fd = timewait->signals, .events = POLLIN};
+	struct pollfd signals = {.fd = stop_signals_descriptor(), .events = POLLIN};
 	uint64_t end = UINT64_MAX;
 	int error = 0;
 
 	if (timewait->options->duration)
 		end = timewait->started + timewait->options->duration;
-	while (!timewait->stop && !error) {
+	while (!timewait->stop && !error && !stop_signals_asked()) {
 		if (poll(&signals, 1, clock_timeout(next < end ? next : end)) < 0 && errno != EINTR)
 			return -errno;
-		if (stop_signals_take(timewait->signals) || clock_boot() >= end)
+		if (stop_signals_asked() || clock_boot() >= end)
 			timewait->stop = true;
 		else if (clock_boot() >= next)
 			error = take_reading(timewait, &next_view, &next);
@@ -286,13 +282,13 @@ static enum exit_status watch(struct timewait *timewait)
 
 	take_snapshot(timewait);
 	timewait->started = clock_boot();
-	error = read_counters(timewait);
+	error = read_counters(timewait, false);
 	if (!error && ready_file_create(timewait->options->ready_file))
 		return EXIT_FAILED;
 	if (!error)
 		error = loop(timewait);
 	if (!error)
-		error = read_counters(timewait);
+		error = read_counters(timewait, true);
 	if (!error)
 		error = show(timewait, true);
 	if (error)
@@ -304,20 +300,21 @@ static enum exit_status watch(struct timewait *timewait)
 
 static enum exit_status open_all(struct timewait *timewait, const struct features *features)
 {
-	const struct plan_request request = {.packets = PACKETS_NONE, .counting = true};
+	const struct plan_request request = request_plan(timewait->options);
 
 	timewait->plan = plan_make(features, &request);
 	if (timewait->plan.refusal[0]) {
 		log_error("%s", timewait->plan.refusal);
 		return EXIT_NOT_ATTACHED;
 	}
+	if (timewait->plan.notice[0])
+		log_warning("%s", timewait->plan.notice);
 	timewait->cgroups = cgroups_new();
 	timewait->port_settings = port_settings_cache_new();
 	timewait->live_ports = live_ports_new(timewait->plan.snapshot);
 	timewait->summary = time_wait_summary_new();
-	timewait->signals = stop_signals_open();
 	if (!timewait->cgroups || !timewait->port_settings || !timewait->live_ports ||
-	    !timewait->summary || timewait->signals < 0) {
+	    !timewait->summary || stop_signals_open()) {
 		log_error("cannot start: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
@@ -331,7 +328,6 @@ enum exit_status timewait_run(const struct options *options, const struct featur
 {
 	struct timewait timewait = {
 		.options = options,
-		.signals = -1,
 		.output.format = options->format,
 		.output.options.color = sink_is_terminal() && !getenv("NO_COLOR"),
 	};
@@ -342,16 +338,17 @@ enum exit_status timewait_run(const struct options *options, const struct featur
 	buffer_init(&timewait.output.out);
 	status = open_all(&timewait, features);
 	if (status == EXIT_DONE)
-		status = attach(&timewait);
-	if (status == EXIT_DONE)
+		status = attach(&timewait, features);
+	if (status == EXIT_DONE) {
+		confine_tracing(options, features);
 		status = watch(&timewait);
+	}
 	buffer_done(&timewait.output.out);
 	population_probe_close(timewait.probe);
 	time_wait_summary_free(timewait.summary);
 	port_settings_cache_free(timewait.port_settings);
 	live_ports_free(timewait.live_ports);
 	cgroups_free(timewait.cgroups);
-	if (timewait.signals >= 0)
-		close(timewait.signals);
+	stop_signals_close();
 	return status;
 }

@@ -19,6 +19,7 @@
 #include "kernel/socket_probe.h"
 #include "owner/cgroups.h"
 #include "owner/holders.h"
+#include "refusal.h"
 #include "request.h"
 
 #define HOLDERS_KEPT (1 << 20)
@@ -33,6 +34,7 @@ struct new_namespace {
 
 struct witness {
 	const struct options *options;
+	const struct features *features;
 	struct plan plan;
 	struct settings settings;
 	struct socket_probe *sockets;
@@ -51,6 +53,24 @@ struct witness {
 	unsigned int namespace_count;
 };
 
+static int list_descriptors(void *context)
+{
+	const struct witness *witness = context;
+
+	return socket_probe_list(witness->sockets);
+}
+
+/* Before anything is attached: a scan of /proc may take a second. */
+static void find_holders(struct witness *witness)
+{
+	const struct descriptors_list list = {list_descriptors, witness};
+
+	if (witness->plan.task_files)
+		holders_set_list(witness->holders, &list);
+	while (holders_refresh(witness->holders, clock_boot(), UINT64_MAX) == 0)
+		;
+}
+
 static enum exit_status open_sockets(struct witness *witness)
 {
 	struct buffer why;
@@ -61,13 +81,10 @@ static enum exit_status open_sockets(struct witness *witness)
 	error = socket_probe_open(&witness->sockets, &witness->plan, &witness->settings,
 				  witness->options->ring_size, &why);
 	if (!error)
+		find_holders(witness);
+	if (!error)
 		error = socket_probe_attach(witness->sockets, &witness->plan, &why);
-	if (error)
-		log_error("cannot trace sockets: %.*s (%s); try -v for the kernel's own words",
-			  (int)why.length, why.data ? why.data : "", log_libbpf_cause());
-	else if (why.length)
-		log_warning("tracing without a part: %.*s", (int)why.length, why.data);
-	buffer_done(&why);
+	refusal_tell(witness->features, error, "trace sockets", "tracing", &why);
 	return error ? EXIT_NOT_ATTACHED : EXIT_DONE;
 }
 
@@ -106,11 +123,13 @@ static void drain_meanwhile(void *context)
 
 static int follow_interfaces(struct witness *witness)
 {
+	const struct settings *settings = &witness->settings;
 	const struct interfaces_request request = {
 		.probe = witness->packets,
 		.names = witness->options->interfaces,
 		.name_count = witness->options->interface_count,
-		.netns = witness->settings.filter.netns,
+		.netns = witness->plan.namespaces || settings->filter.netns ? settings->filter.netns
+									    : settings->home_netns,
 		.note = note,
 		.progress = drain_meanwhile,
 		.namespace_gone = namespace_gone,
@@ -188,16 +207,15 @@ enum exit_status witness_attach(struct witness *witness, ring_take take, void *c
 enum exit_status witness_open(struct witness **result, const struct options *options,
 			      const struct features *features)
 {
-	const struct plan_request request = {
-		.packets = options->packets,
-		.packets_asked = options->packets_asked,
-	};
+	struct plan_request request = request_plan(options);
 	struct witness *witness = calloc(1, sizeof(*witness));
 	enum exit_status status = EXIT_FAILED;
 
 	if (!witness)
 		goto out;
 	witness->options = options;
+	witness->features = features;
+	request.origins = false; /* a leak_watch has them */
 	witness->plan = plan_make(features, &request);
 	witness->cgroups = cgroups_new();
 	witness->holders = holders_new(HOLDERS_KEPT);
@@ -215,9 +233,7 @@ enum exit_status witness_open(struct witness **result, const struct options *opt
 	if (request_settings(options, features, &witness->plan, witness->cgroups,
 			     &witness->settings))
 		goto out;
-	/* Who holds what, before anything is attached: a whole scan may take a second. */
-	while (holders_refresh(witness->holders, clock_boot(), UINT64_MAX) == 0)
-		;
+	witness->settings.capture_bytes = options->write != NULL;
 	status = EXIT_DONE;
 out:
 	if (status != EXIT_DONE) {
@@ -420,7 +436,7 @@ static bool find_holder(struct witness *witness, const struct state_record *reco
 }
 
 static void complete_owner(struct witness *witness, const struct state_record *record,
-			   struct correlator *correlator)
+			   ring_take take, void *context)
 {
 	struct owner_record owner = {
 		.header = record->header,
@@ -435,7 +451,7 @@ static void complete_owner(struct witness *witness, const struct state_record *r
 	owner.header.length = sizeof(owner);
 	owner.owner.pid = holder.pid;
 	memcpy(owner.owner.comm, holder.comm, sizeof(owner.owner.comm));
-	correlator_feed(correlator, &owner.header, sizeof(owner));
+	take(context, &owner.header, sizeof(owner));
 }
 
 static void queue_namespace(struct witness *witness, const struct namespace_record *record)
@@ -448,11 +464,11 @@ static void queue_namespace(struct witness *witness, const struct namespace_reco
 		(struct new_namespace){record->pid, record->header.netns};
 }
 
-void witness_complete(struct witness *witness, const struct record *record,
-		      struct correlator *correlator)
+void witness_complete(struct witness *witness, const struct record *record, ring_take take,
+		      void *context)
 {
 	if (record->kind == RECORD_STATE)
-		complete_owner(witness, (const struct state_record *)record, correlator);
+		complete_owner(witness, (const struct state_record *)record, take, context);
 	if (record->kind == RECORD_NAMESPACE)
 		queue_namespace(witness, (const struct namespace_record *)record);
 }

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/correlator.h"
 #include "kernel/features.h"
 #include "kernel/loss.h"
 #include "kernel/ring.h"
@@ -41,7 +40,7 @@ int witness_snapshot(struct witness *witness, ring_take take, void *context);
 
 /* Readable when records wait in the ring. */
 int witness_ring(const struct witness *witness);
-/* Takes all records of the ring. How many, or below 0 if take() stopped it. */
+/* Takes the records of the ring, as ring_drain(). */
 int witness_drain(struct witness *witness);
 
 /* Changes of interfaces and namespaces: descriptors to poll, and what to do then. */
@@ -50,8 +49,8 @@ void witness_dispatch(struct witness *witness, const struct pollfd *descriptors,
 		      unsigned int count);
 
 /* After the core took a record: adds what only /proc knows, such as a missing owner. */
-void witness_complete(struct witness *witness, const struct record *record,
-		      struct correlator *correlator);
+void witness_complete(struct witness *witness, const struct record *record, ring_take take,
+		      void *context);
 
 /* Records that never arrived so far. */
 struct loss witness_lost(const struct witness *witness);

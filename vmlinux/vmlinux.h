@@ -44,6 +44,11 @@ enum {
 };
 
 enum {
+	BPF_RB_AVAIL_DATA = 0,
+	BPF_RB_RING_SIZE = 1,
+};
+
+enum {
 	BPF_F_NO_PREALLOC = 1,
 	BPF_F_USER_STACK = 256,
 	BPF_F_MMAPABLE = 1024,
@@ -101,7 +106,6 @@ typedef struct {
 } possible_net_t;
 
 struct net_device {
-	int ifindex;
 	possible_net_t nd_net;
 };
 
@@ -144,11 +148,17 @@ struct sock_cgroup_data {
 	struct cgroup *cgroup; /* 5.15 */
 };
 
+struct super_block {
+	unsigned long s_magic;
+};
+
 struct inode {
+	struct super_block *i_sb;
 	unsigned long i_ino;
 };
 
 struct file {
+	struct inode *f_inode;
 	void *private_data;
 	file_ref_t f_ref; /* 6.13 */
 };
@@ -173,8 +183,24 @@ struct mm_struct {
 	unsigned long brk;
 };
 
+struct pid_namespace;
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+
 struct task_struct {
 	unsigned int flags;
+	int pid;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	char comm[16];
 	struct mm_struct *mm;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
@@ -293,11 +319,13 @@ struct sk_buff {
 	char cb[48];
 	struct net_device *dev;
 	unsigned int len;
+	unsigned int data_len;
 	__be16 protocol;
 	__u16 transport_header;
 	__u16 network_header;
 	unsigned char *head;
 	unsigned char *data;
+	struct sock *sk;
 };
 
 struct xdp_rxq_info {
@@ -305,7 +333,23 @@ struct xdp_rxq_info {
 };
 
 struct xdp_buff {
+	void *data;
+	void *data_end;
 	struct xdp_rxq_info *rxq;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	__u64 session_id;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
 };
 
 enum bpf_func_id {
@@ -351,6 +395,45 @@ struct xdp_md {
 	__u32 data_meta;
 	__u32 ingress_ifindex;
 	__u32 rx_queue_index;
+};
+
+/* What sockets are looked up by, and what is found. */
+enum {
+	BPF_F_CURRENT_NETNS = -1,
+};
+
+struct bpf_sock_tuple {
+	union {
+		struct {
+			__be32 saddr;
+			__be32 daddr;
+			__be16 sport;
+			__be16 dport;
+		} ipv4;
+		struct {
+			__be32 saddr[4];
+			__be32 daddr[4];
+			__be16 sport;
+			__be16 dport;
+		} ipv6;
+	};
+};
+
+struct bpf_sock {
+	__u32 bound_dev_if;
+	__u32 family;
+	__u32 type;
+	__u32 protocol;
+	__u32 mark;
+	__u32 priority;
+	__u32 src_ip4;
+	__u32 src_ip6[4];
+	__u32 src_port;
+	__be16 dst_port;
+	__u16 unused;
+	__u32 dst_ip4;
+	__u32 dst_ip6[4];
+	__u32 state;
 };
 
 #endif

@@ -6,14 +6,6 @@
  */
 #include "stack.bpf.h"
 
-static __always_inline bool is_tcp(const struct sock *sk)
-{
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-
-	return (family == AF_INET || family == AF_INET6) &&
-	       BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
-}
-
 static __always_inline bool flow_passes(const struct sock *sk)
 {
 	struct flow flow;
@@ -30,7 +22,7 @@ static __always_inline void accepts(void *context, const struct sock *sk, __u32 
 	struct close_wait_origin fresh = {.how = OWNER_ACCEPT}, *origin;
 	__u64 key;
 
-	if (!is_tcp(sk) || !flow_passes(sk))
+	if (kernel_inet_protocol(sk) != IPPROTO_TCP || !flow_passes(sk))
 		return;
 	key = origin_key_probed(sk);
 	if (!key)

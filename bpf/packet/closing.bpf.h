@@ -6,6 +6,7 @@
 #ifndef TCPCLOSE_PACKET_CLOSING_BPF_H
 #define TCPCLOSE_PACKET_CLOSING_BPF_H
 
+#include "bytes.bpf.h"
 #include "emit.bpf.h"
 #include "filter.bpf.h"
 #include "fin_acks.bpf.h"
@@ -17,18 +18,36 @@ static __always_inline bool closing_may_be(const struct wire_tcp *tcp)
 	return tcp->flags & (SEGMENT_FIN | SEGMENT_RST) || fin_acks_may_have(tcp->ack);
 }
 
-static __always_inline void closing_send(const struct tcp_segment *segment, const void *context,
-					 __u32 hook, __u8 notes)
+/* With a tail when a recording is made. */
+static __always_inline struct segment_record *closing_reserve(const struct tcp_segment *segment,
+							      const void *context, __u32 hook)
 {
-	struct segment_record *record = emit_reserve(RECORD_SEGMENT, sizeof(*record));
-	struct place place;
+	struct segment_with_tail *whole;
 
+	if (!settings.capture_bytes)
+		return emit_reserve(RECORD_SEGMENT, sizeof(struct segment_record));
+	whole = emit_reserve(RECORD_SEGMENT, sizeof(*whole));
+	if (!whole)
+		return NULL;
+	bytes_copy(&whole->tail, segment, context, hook);
+	return &whole->segment;
+}
+
+static __always_inline void closing_send(const struct tcp_segment *segment, const void *context,
+					 const struct place *place, __u8 notes)
+{
+	struct segment_record *record;
+
+	if (emit_room_is_short() && is_stranger(segment, context, place->hook)) {
+		count_packet(PACKET_PASSED_OVER);
+		return;
+	}
+	record = closing_reserve(segment, context, place->hook);
 	if (!record)
 		return;
-	place_find(&place, context, hook);
-	record->header.netns = place.netns;
+	record->header.netns = place->netns;
 	record->header.flow = segment->flow;
-	record->interface = place.interface;
+	record->interface = place->interface;
 	record->seq = segment->seq;
 	record->ack = segment->ack;
 	record->payload = segment->payload;
@@ -36,7 +55,7 @@ static __always_inline void closing_send(const struct tcp_segment *segment, cons
 	record->ip_id = segment->ip_id;
 	record->flags = segment->flags;
 	record->ttl = segment->ttl;
-	record->hook = hook;
+	record->hook = place->hook;
 	record->notes = notes;
 	emit_submit(record);
 }
@@ -44,11 +63,11 @@ static __always_inline void closing_send(const struct tcp_segment *segment, cons
 /* A RST closes by itself, whatever else its flags say. The acknowledgement of a FIN that was let
  * through needs no filter: its flow is the FIN's, and filters take both directions alike. */
 static __always_inline void closing_whole(const struct tcp_segment *segment, const void *context,
-					  __u32 hook)
+					  const struct place *place)
 {
 	__u8 notes = 0;
 
-	if (segment->flags & SEGMENT_ACK && fin_acks_take(segment, context, hook))
+	if (segment->flags & SEGMENT_ACK && fin_acks_take(segment, place))
 		notes = SEGMENT_ACKS_FIN;
 	if (segment->flags & SEGMENT_FIN) {
 		__u32 end = segment->seq + segment->payload + 1;
@@ -57,38 +76,41 @@ static __always_inline void closing_whole(const struct tcp_segment *segment, con
 			return;
 		if (segment->flags & SEGMENT_SYN)
 			end++;
-		fin_acks_arm(&segment->flow, PARSE_BE32(end));
+		fin_acks_arm(segment, PARSE_BE32(end), context, place->hook);
 	} else if (!notes) {
 		return;
 	}
-	closing_send(segment, context, hook, notes);
+	closing_send(segment, context, place, notes);
 }
 
 static __always_inline void closing_reset(const struct tcp_segment *segment, const void *context,
-					  __u32 hook, __u8 notes)
+					  const struct place *place, __u8 notes)
 {
 	if (segment_flow_passes(&segment->flow))
-		closing_send(segment, context, hook, notes);
+		closing_send(segment, context, place, notes);
 }
 
 /* What parse_segment() found, at a hook. */
 static __always_inline void closing_take(struct tcp_segment *segment, enum parse_answer answer,
 					 const void *context, __u32 hook)
 {
+	struct place place;
+
 	if (answer == PARSE_OTHER || answer == PARSE_SHORT)
 		return;
+	place_find(&place, context, hook);
 	if (answer == PARSE_SEGMENT && segment->flags & SEGMENT_RST) {
-		closing_reset(segment, context, hook, 0);
+		closing_reset(segment, context, &place, 0);
 		return;
 	}
 	/* A RST needs no length to be understood, so it is not kept waiting. */
 	if (answer == PARSE_FIRST_FRAGMENT && segment->flags & SEGMENT_RST) {
-		closing_reset(segment, context, hook, SEGMENT_LENGTH_UNKNOWN);
+		closing_reset(segment, context, &place, SEGMENT_LENGTH_UNKNOWN);
 		return;
 	}
-	if (answer != PARSE_SEGMENT && !fragment_join(segment, context, hook))
+	if (answer != PARSE_SEGMENT && !fragment_join(segment, &place))
 		return;
-	closing_whole(segment, context, hook);
+	closing_whole(segment, context, &place);
 }
 
 #endif

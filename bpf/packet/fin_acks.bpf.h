@@ -9,19 +9,25 @@
 #define TCPCLOSE_PACKET_FIN_ACKS_BPF_H
 
 #include "place.bpf.h"
+#include "stranger.bpf.h"
 #include "tables.bpf.h"
 
 enum fin_entry_state {
 	FIN_ACKED = 1,
 	FIN_ACKED_BY_DATA = 2, /* what the first acknowledgement was, besides its seq */
 	FIN_ACKED_BY_FIN = 4,
-	FIN_STATE_BITS = 3,
+	FIN_OF_STRANGER = 8, /* of no socket here, as far as that was asked */
+	FIN_STATE_BITS = 4,
 };
+
+#define FIN_ACKED_HOW (FIN_ACKED | FIN_ACKED_BY_DATA | FIN_ACKED_BY_FIN)
 
 /* In jiffies, cut to what the state has room for. A FIN is sent again at least every 120 s
  * (TCP_RTO_MAX), so one that waits longer waits in vain: 32 s at HZ 1000, 131 s at HZ 250. */
-#define FIN_TIME_MASK 0x1fffffff
+#define FIN_TIME_MASK 0x0fffffff
 #define FIN_VAIN 32768
+/* Within this time an acknowledgement has come by all places: 1 to 10 s. */
+#define FIN_SEEN_BY_ALL 1024
 
 static __always_inline __u32 fin_now(void)
 {
@@ -33,19 +39,36 @@ static __always_inline __u32 fin_age(const struct fin_entry *entry, __u32 now)
 	return (now - (entry->state >> FIN_STATE_BITS)) & FIN_TIME_MASK;
 }
 
-static __always_inline struct fin_bucket *fin_bucket_of(__u32 end)
+/* The upper bits depend on all of the number's: 14 for the bucket, below them 4 for the tag. */
+static __always_inline __u32 fin_hash(__u32 end)
 {
-	/* The upper bits of the product depend on all of the number's. */
-	return &fin_acks[end * 0x9e3779b1 >> 18];
+	return end * 0x9e3779b1;
 }
 
-_Static_assert(FIN_BUCKETS == 1 << (32 - 18), "the shift above");
+#define FIN_BUCKET_SHIFT 18
+#define FIN_TAG_SHIFT 14
+
+_Static_assert(FIN_BUCKETS == 1 << (32 - FIN_BUCKET_SHIFT), "so many bits");
+_Static_assert(sizeof(fin_tag) * 8 == 1 << (FIN_BUCKET_SHIFT - FIN_TAG_SHIFT), "so many bits");
+
+static __always_inline struct fin_bucket *fin_bucket_of(__u32 end)
+{
+	return &fin_acks[fin_hash(end) >> FIN_BUCKET_SHIFT];
+}
+
+static __always_inline fin_tag fin_tag_of(__u32 end)
+{
+	return 1u << (fin_hash(end) >> FIN_TAG_SHIFT & (sizeof(fin_tag) * 8 - 1));
+}
 
 /* Whether a segment with this ack field may acknowledge a FIN: all that the others are asked. */
 static __always_inline bool fin_acks_may_have(__u32 end)
 {
-	const struct fin_bucket *bucket = fin_bucket_of(end);
+	const struct fin_bucket *bucket;
 
+	if (!(fin_tags[fin_hash(end) >> FIN_BUCKET_SHIFT] & fin_tag_of(end)))
+		return false;
+	bucket = fin_bucket_of(end);
 	return bucket->ends[0] == end || bucket->ends[1] == end || bucket->ends[2] == end ||
 	       bucket->ends[3] == end;
 }
@@ -70,54 +93,118 @@ static __always_inline __u32 fin_signature(const __u8 *from, __u16 from_port, co
 	return hash ? hash : 1;
 }
 
-static __always_inline void fin_entry_arm(struct fin_entry *entry, __u32 signature, __u32 now)
+static __always_inline void fin_entry_arm(struct fin_entry *entry, __u32 signature, __u32 now,
+					  __u32 stranger)
 {
 	entry->signature = signature;
-	entry->state = now << FIN_STATE_BITS;
+	entry->state = now << FIN_STATE_BITS | stranger;
 	for (int i = 0; i < FIN_PLACES; i++)
 		entry->places[i] = 0;
 }
 
-/* What is lost when this entry makes room for another, the oldest first: nothing, sightings of an
- * acknowledgement, an acknowledgement. */
+/* What is lost when an entry makes room for another, the least first: nothing, sightings of an
+ * acknowledgement, an acknowledgement that concerns nobody here, an acknowledgement. */
+enum fin_worth {
+	FIN_WORTH_DONE = 1,
+	FIN_WORTH_STRANGER = 2,
+	FIN_WORTH_WAITING = 3,
+};
+
+#define FIN_WORTH(kind) ((kind) * (FIN_TIME_MASK + 1u))
+
+/* Of the same kind the oldest is worth the least. */
 static __always_inline __u32 fin_entry_worth(const struct fin_entry *entry, __u32 now)
 {
-	__u32 age = fin_age(entry, now);
+	__u32 age = fin_age(entry, now), kind = FIN_WORTH_WAITING;
 
 	if (!entry->signature)
 		return 0;
 	if (entry->state & FIN_ACKED || age > FIN_VAIN)
-		return 1 + FIN_TIME_MASK - age;
-	return 2u * FIN_TIME_MASK + 2 - age;
+		kind = FIN_WORTH_DONE;
+	else if (entry->state & FIN_OF_STRANGER)
+		kind = FIN_WORTH_STRANGER;
+	return FIN_WORTH(kind) + (FIN_TIME_MASK - age);
 }
 
-/* A FIN was seen; `end` in network order. Two CPUs that take the same entry at the same moment
- * leave one of both FINs behind: no lock is worth that. */
-static __always_inline void fin_acks_arm(const struct flow *flow, __u32 end)
+/* After an entry was armed: of those acknowledged a while ago no segment is of interest. */
+static __always_inline void fin_retag(const struct fin_bucket *bucket, __u32 end, __u32 now)
 {
+	fin_tag tag = fin_tag_of(end);
+
+	for (__u32 way = 0; way < FIN_WAYS; way++) {
+		const struct fin_entry *entry = &bucket->entries[way];
+
+		if (entry->signature &&
+		    fin_age(entry, now) < (entry->state & FIN_ACKED ? FIN_SEEN_BY_ALL : FIN_VAIN))
+			tag |= fin_tag_of(bucket->ends[way]);
+	}
+	fin_tags[fin_hash(end) >> FIN_BUCKET_SHIFT] = tag;
+}
+
+/* Where a FIN belongs: a way of the bucket, and what is said of it. */
+enum fin_room {
+	FIN_ROOM_WAY = FIN_WAYS - 1,
+	FIN_ROOM_SAME = 1 << 4,           /* the same FIN stands there */
+	FIN_ROOM_WORTH_STRANGER = 1 << 5, /* one of a stranger has to go, or more */
+	FIN_ROOM_WORTH_WAITING = 1 << 6,  /* one that waits has to go */
+	FIN_ROOM_SHARED = 1 << 7,         /* others wait in the bucket */
+};
+
+/* An enum fin_room. Global, so that the verifier checks it once. */
+__weak __noinline int fin_acks_room(__u32 end, __u32 signature)
+{
+	const struct fin_bucket *bucket = fin_bucket_of(end);
+	__u32 now = fin_now(), least = ~0u, most = 0, room = 0;
+
+	for (__u32 way = 0; way < FIN_WAYS; way++) {
+		const struct fin_entry *entry = &bucket->entries[way];
+		__u32 worth = fin_entry_worth(entry, now);
+
+		if (bucket->ends[way] == end && entry->signature == signature)
+			return FIN_ROOM_SAME | way;
+		if (worth < least) {
+			least = worth;
+			room = way;
+		}
+		if (worth > most)
+			most = worth;
+	}
+	if (least >= FIN_WORTH(FIN_WORTH_STRANGER))
+		room |= FIN_ROOM_WORTH_STRANGER;
+	if (least >= FIN_WORTH(FIN_WORTH_WAITING))
+		room |= FIN_ROOM_WORTH_WAITING;
+	if (most >= FIN_WORTH(FIN_WORTH_STRANGER))
+		room |= FIN_ROOM_SHARED;
+	return room;
+}
+
+/* A FIN was seen; `end` in network order. Where others wait already it is asked whose it is: one of
+ * no socket here takes the place of another such and of no one else. Two CPUs that take the same
+ * entry, or tag the same bucket, at the same moment leave one of both FINs behind: no lock is worth
+ * that. */
+static __always_inline void fin_acks_arm(const struct tcp_segment *segment, __u32 end,
+					 const void *context, __u32 hook)
+{
+	const struct flow *flow = &segment->flow;
 	__u32 signature =
 		fin_signature(flow->remote, flow->remote_port, flow->local, flow->local_port);
 	struct fin_bucket *bucket = fin_bucket_of(end);
-	__u32 now = fin_now(), least = ~0u, victim = 0;
+	__u32 room = fin_acks_room(end, signature), way = room & FIN_ROOM_WAY, stranger = 0, now;
 
-	for (__u32 way = 0; way < FIN_WAYS; way++) {
-		struct fin_entry *entry = &bucket->entries[way];
-		__u32 worth = fin_entry_worth(entry, now);
-
-		if (bucket->ends[way] == end && entry->signature == signature) {
-			fin_entry_arm(entry, signature, now);
-			return;
-		}
-		if (worth < least) {
-			least = worth;
-			victim = way;
-		}
-	}
-	if (least > 1 + FIN_TIME_MASK)
+	if (room & FIN_ROOM_SAME)
+		stranger = bucket->entries[way].state & FIN_OF_STRANGER;
+	else if (room & FIN_ROOM_SHARED && is_stranger(segment, context, hook))
+		stranger = FIN_OF_STRANGER;
+	if (room & FIN_ROOM_WORTH_WAITING && !stranger)
 		count_packet(PACKET_FIN_FORGOTTEN);
-	victim &= FIN_WAYS - 1;
-	fin_entry_arm(&bucket->entries[victim], signature, now);
-	bucket->ends[victim] = end;
+	else if (room & FIN_ROOM_WORTH_STRANGER)
+		count_packet(PACKET_PASSED_OVER);
+	if (room & FIN_ROOM_WORTH_WAITING && stranger)
+		return;
+	now = fin_now();
+	fin_entry_arm(&bucket->entries[way], signature, now, stranger);
+	bucket->ends[way] = end;
+	fin_retag(bucket, end, now);
 }
 
 /* Is this the entry's first acknowledgement, or the same segment at a place that has not shown it
@@ -125,23 +212,20 @@ static __always_inline void fin_acks_arm(const struct flow *flow, __u32 end)
  * sees an aggregate where another sees its first segment. The places are, so that a peer who goes
  * on repeating the same bare ACK is not sent again and again. */
 static __always_inline bool fin_entry_take(struct fin_entry *entry,
-					   const struct tcp_segment *segment, const void *context,
-					   __u32 hook)
+					   const struct tcp_segment *segment,
+					   const struct place *place)
 {
 	__u32 kind = FIN_ACKED | (segment->payload ? FIN_ACKED_BY_DATA : 0) |
 		     (segment->flags & SEGMENT_FIN ? FIN_ACKED_BY_FIN : 0);
-	struct place place;
 	__u16 hash;
 
 	if (!(entry->state & FIN_ACKED)) {
 		entry->seq = segment->seq;
 		entry->state = fin_now() << FIN_STATE_BITS | kind;
-	} else if (entry->seq != segment->seq ||
-		   (entry->state & ((1 << FIN_STATE_BITS) - 1)) != kind) {
+	} else if (entry->seq != segment->seq || (entry->state & FIN_ACKED_HOW) != kind) {
 		return false;
 	}
-	place_find(&place, context, hook);
-	hash = place_hash(&place);
+	hash = place_hash(place);
 	for (int i = 0; i < FIN_PLACES; i++) {
 		if (entry->places[i] == hash)
 			return false;
@@ -154,8 +238,8 @@ static __always_inline bool fin_entry_take(struct fin_entry *entry,
 }
 
 /* Whether the segment is to be sent for the FIN that it acknowledges. */
-static __always_inline bool fin_acks_take(const struct tcp_segment *segment, const void *context,
-					  __u32 hook)
+static __always_inline bool fin_acks_take(const struct tcp_segment *segment,
+					  const struct place *place)
 {
 	const struct flow *flow = &segment->flow;
 	__u32 signature =
@@ -167,7 +251,7 @@ static __always_inline bool fin_acks_take(const struct tcp_segment *segment, con
 		struct fin_entry *entry = &bucket->entries[way];
 
 		if (bucket->ends[way] == end && entry->signature == signature)
-			return fin_entry_take(entry, segment, context, hook);
+			return fin_entry_take(entry, segment, place);
 	}
 	return false;
 }

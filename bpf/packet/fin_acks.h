@@ -21,7 +21,11 @@ struct fin_entry {
 	__u16 places[FIN_PLACES]; /* where that segment was seen; ends with 0 */
 };
 
-/* ends[] is all that a segment of no closing connection looks at: one cache line. */
+/* A bit for each FIN of a bucket whose acknowledgement may still come, by its number's hash: all
+ * that most segments look at, in 32 kB that stay near the processor. */
+typedef __u16 fin_tag;
+
+/* ends[] is what is looked at where the tag has the bit: one cache line. */
 struct fin_bucket {
 	__u32 ends[FIN_WAYS]; /* number after the FIN, network order as in an ack field */
 	struct fin_entry entries[FIN_WAYS];
@@ -31,8 +35,10 @@ _Static_assert(sizeof(struct fin_bucket) == 128, "two cache lines");
 
 enum packet_count {
 	PACKET_FIN_FORGOTTEN =
-		0,             /* a waiting FIN had to make room for another: its ACK is missed */
-	PACKET_UNREADABLE = 1, /* headers in a part of the packet that cannot be reached */
+		0,              /* a waiting FIN had to make room for another: its ACK is missed */
+	PACKET_UNREADABLE = 1,  /* headers in a part of the packet that cannot be reached */
+	PACKET_PASSED_OVER = 2, /* no socket here has to do with it, and room was short: it was not
+				   sent, or its acknowledgement is not waited for */
 	PACKET_COUNTS,
 };
 

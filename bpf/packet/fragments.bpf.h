@@ -16,17 +16,14 @@
 
 static __always_inline void fragment_key_fill(struct fragment_key *key,
 					      const struct tcp_segment *segment,
-					      const void *context, __u32 hook)
+					      const struct place *place)
 {
-	struct place place;
-
-	place_find(&place, context, hook);
 	__builtin_memcpy(key->source, segment->flow.local, sizeof(key->source));
 	__builtin_memcpy(key->target, segment->flow.remote, sizeof(key->target));
 	key->id = segment->fragment_id;
-	key->netns = place.netns;
-	key->interface = place.interface;
-	key->hook = place.hook;
+	key->netns = place->netns;
+	key->interface = place->interface;
+	key->hook = place->hook;
 }
 
 static __always_inline bool fragment_complete(struct tcp_segment *segment, __u32 datagram)
@@ -34,19 +31,19 @@ static __always_inline bool fragment_complete(struct tcp_segment *segment, __u32
 	if (datagram < segment->before_payload)
 		return false;
 	segment->payload = datagram - segment->before_payload;
+	segment->frame = 0;
 	return true;
 }
 
 /* True when the other half had been seen: the segment is then whole. */
-static __always_inline bool fragment_join(struct tcp_segment *segment, const void *context,
-					  __u32 hook)
+static __always_inline bool fragment_join(struct tcp_segment *segment, const struct place *place)
 {
 	struct fragment_value *half, mine = {.segment = *segment, .jiffies = bpf_jiffies64()};
 	struct fragment_key key;
 	bool last = segment->datagram, whole;
 	__u32 datagram = segment->datagram;
 
-	fragment_key_fill(&key, segment, context, hook);
+	fragment_key_fill(&key, segment, place);
 	half = bpf_map_lookup_elem(&fragments, &key);
 	if (!half || mine.jiffies - half->jiffies > FRAGMENT_PATIENCE ||
 	    last == !!half->segment.datagram) {

@@ -58,11 +58,13 @@ struct tcp_segment {
 	__u32 fragment_id;
 	__u32 before_payload; /* bytes of the fragmented datagram in front of TCP's payload */
 	__u32 datagram;       /* length of the fragmented datagram, without its IP header */
+	__u32 frame;          /* length of the whole frame; 0: it came in several */
 	__u16 window;
 	__u16 ip_id; /* IPv4 only */
 	__u8 flags;  /* SEGMENT_FIN ... */
 	__u8 ttl;
-	__u8 pad[2];
+	__u8 ethernet; /* the frame begins with an Ethernet header */
+	__u8 pad;
 };
 
 struct wire_ethernet {
@@ -395,34 +397,44 @@ PARSE_INLINE enum parse_answer parse_tcp(const struct parse_walk *walk, struct t
 	return walk->more ? PARSE_FIRST_FRAGMENT : PARSE_SEGMENT;
 }
 
-/* Sets all of the segment's bytes, but see enum parse_answer for which of them mean something. */
-PARSE_INLINE enum parse_answer parse_segment(const struct parse_frame *frame,
-					     struct tcp_segment *segment)
+/* As far as TCP's header: PARSE_SEGMENT when the cursor is there, else parse_segment()'s answer. */
+PARSE_INLINE enum parse_answer parse_to_tcp(const struct parse_frame *frame,
+					    struct parse_walk *walk, struct tcp_segment *segment)
 {
-	struct parse_walk walk = {
+	enum parse_answer answer;
+	__u16 type = 0;
+
+	*walk = (struct parse_walk){
 		.cursor = frame->data,
 		.end = frame->end,
 		.left = frame->length,
 	};
-	enum parse_answer answer;
-	__u16 type = 0;
-
 	__builtin_memset(segment, 0, sizeof(*segment));
-	answer = frame->ethernet ? parse_ethernet(&walk, &type) : parse_ip_version(&walk, &type);
+	segment->frame = frame->length;
+	segment->ethernet = frame->ethernet;
+	answer = frame->ethernet ? parse_ethernet(walk, &type) : parse_ip_version(walk, &type);
 	if (answer != PARSE_SEGMENT)
 		return answer;
 	if (type == WIRE_TYPE_IPV4)
-		answer = parse_ipv4(&walk, segment);
+		answer = parse_ipv4(walk, segment);
 	else if (type == WIRE_TYPE_IPV6)
-		answer = parse_ipv6(&walk, segment);
+		answer = parse_ipv6(walk, segment);
 	else
 		return PARSE_OTHER;
-	if (answer != PARSE_SEGMENT)
+	if (answer != PARSE_SEGMENT || !walk->fragment_offset)
 		return answer;
-	if (!walk.fragment_offset)
-		return parse_tcp(&walk, segment);
-	segment->datagram = walk.fragment_offset + walk.left;
-	return walk.more ? PARSE_OTHER : PARSE_LAST_FRAGMENT;
+	segment->datagram = walk->fragment_offset + walk->left;
+	return walk->more ? PARSE_OTHER : PARSE_LAST_FRAGMENT;
+}
+
+/* Sets all of the segment's bytes, but see enum parse_answer for which of them mean something. */
+PARSE_INLINE enum parse_answer parse_segment(const struct parse_frame *frame,
+					     struct tcp_segment *segment)
+{
+	struct parse_walk walk;
+	enum parse_answer answer = parse_to_tcp(frame, &walk, segment);
+
+	return answer == PARSE_SEGMENT ? parse_tcp(&walk, segment) : answer;
 }
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Where a program runs: which hook of which interface in which namespace. Both contexts are the
- * kernel's own structures under another name, so their device can be read as any kernel memory.
+ * Where a program runs: which hook of which interface in which namespace. The interface stands in
+ * the context. Both contexts are the kernel's own structures under another name, so their device
+ * can be read as any kernel memory.
  */
 #ifndef TCPCLOSE_PACKET_PLACE_BPF_H
 #define TCPCLOSE_PACKET_PLACE_BPF_H
@@ -23,12 +24,14 @@ static __always_inline void place_find(struct place *place, const void *context,
 {
 	const struct net_device *device;
 
-	if (hook == HOOK_XDP)
+	if (hook == HOOK_XDP) {
 		device = BPF_CORE_READ((const struct xdp_buff *)context, rxq, dev);
-	else
+		place->interface = ((const struct xdp_md *)context)->ingress_ifindex;
+	} else {
 		device = BPF_CORE_READ((const struct sk_buff *)context, dev);
+		place->interface = ((const struct __sk_buff *)context)->ifindex;
+	}
 	place->netns = BPF_CORE_READ(device, nd_net.net, ns.inum);
-	place->interface = BPF_CORE_READ(device, ifindex);
 	place->hook = hook;
 }
 

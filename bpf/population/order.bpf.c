@@ -6,14 +6,22 @@
 /* Written and run by one thread of user space at a time. */
 struct population_order order = {};
 
-/* A mini-socket that was there before the programs: not if they have it already. */
+/* Less than this before its end it may be gone: the kernel's list told of what is left in ticks. */
+#define NEARLY_OVER 20000000ull
+
+/* A mini-socket that was there before the programs: not if they have it already, nor if it may have
+ * gone since it was listed, which they could not tell of what they did not know. */
 SEC("raw_tp")
 int population_add(void *context)
 {
 	struct population_key key = order.key;
 	struct population_value value = order.value;
-	long error = bpf_map_update_elem(&waiting, &key, &value, BPF_NOEXIST);
+	long error;
 
+	order.done = 0;
+	if (order.until < bpf_ktime_get_boot_ns() + NEARLY_OVER)
+		return 0;
+	error = bpf_map_update_elem(&waiting, &key, &value, BPF_NOEXIST);
 	order.done = !error;
 	if (error == -17) /* EEXIST */
 		return 0;

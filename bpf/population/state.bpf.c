@@ -124,7 +124,7 @@ static __always_inline void closed(struct sock *sk, int from)
 	value->role = role_of(tcp);
 	if (!state) {
 		wait_forget(&key, value->state);
-	} else if (kernel_mini_socket_missing(sk, tcp)) {
+	} else if (kernel_mini_socket_missing(tcp)) {
 		count_ended(&key, value, TIME_WAIT_NEVER);
 		wait_forget(&key, value->state);
 	} else {

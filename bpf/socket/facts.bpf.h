@@ -46,7 +46,9 @@ static __always_inline void facts_want(const struct flow *flow)
 {
 	__u8 wanted = 1;
 
-	bpf_map_update_elem(&wanted_flows, flow, &wanted, BPF_ANY);
+	/* Told once: a place in a map of the least recently used costs far more than a look. */
+	if (!bpf_map_lookup_elem(&wanted_flows, flow))
+		bpf_map_update_elem(&wanted_flows, flow, &wanted, BPF_ANY);
 }
 
 #endif

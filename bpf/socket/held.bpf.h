@@ -12,28 +12,34 @@
 
 #include "socket/held.h"
 
-/* Index: held_index() of addresses and namespace. Writers: the programs that hear of a beginning
- * (state) or of an early end (time_wait); user space at start. Readers and deleters: the new
- * socket's change of state, the timer. Bound: its size; the oldest of a bucket goes first, and then
- * it is not noticed that its addresses are used again, but counted. */
-extern struct held_bucket held[HELD_BUCKETS];
+/* Key: 0; value: all buckets, by held_index() of addresses and namespace. Writers: the programs
+ * that hear of a beginning (state) or of an early end (time_wait); user space at start, by mmap().
+ * Readers and deleters: the new socket's change of state, the timer. Bound: its size; the oldest of
+ * a full bucket goes first, and then it is not noticed that its addresses are used again, but
+ * counted. No global: those are copied into the kernel at the start, though all of it is 0. */
+struct held_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct held_table);
+};
 
 /* How many went too early. Reader: user space. */
 extern __u64 held_forgotten;
 
+/* Global, so that the verifier goes through all ways of a bucket once for each. */
+int held_note_hash(__u64 hash, __u64 time);
+int held_take_hash(__u64 hash);
+
 static __always_inline void held_note(const struct flow *flow, __u32 netns, __u64 time)
 {
-	__u64 hash = held_hash(flow, netns);
-
-	if (held_add(&held[held_index(hash)], hash, time))
-		__sync_fetch_and_add(&held_forgotten, 1);
+	held_note_hash(held_hash(flow, netns), time);
 }
 
 static __always_inline bool held_take(const struct flow *flow, __u32 netns)
 {
-	__u64 hash = held_hash(flow, netns);
-
-	return held_remove(&held[held_index(hash)], hash);
+	return held_take_hash(held_hash(flow, netns));
 }
 
 #endif

@@ -13,10 +13,10 @@
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
-/* 3.8 MB, of the 4 that a kernel before 5.17 gives to global data. With 262144 of them, as many as
- * may wait in one namespace of a large machine (tcp_max_tw_buckets), no bucket overflows. */
+/* 3.8 MB, of the 4 that a kernel before 5.17 gives to a value. With 262144 of them, as many as
+ * may wait in one namespace of a large machine (tcp_max_tw_buckets), nothing is forgotten. */
 #define HELD_BUCKETS 60000
-#define HELD_WAYS 16
+#define HELD_WAYS 15
 
 /* Time counts in steps of 4.3 s and comes round after 18 minutes. Who ends without a word (by a
  * RST, with its namespace) stays behind: after 129 s, twice a TIME_WAIT, that is taken for granted.
@@ -28,9 +28,15 @@
  * million is mistaken for one that takes addresses; who is told of it looks for the exact ones. */
 struct held_bucket {
 	__u32 entries[HELD_WAYS];
+	/* Whether one ever found no room here and went across (held_across()). */
+	__u32 spilled;
 };
 
 _Static_assert(sizeof(struct held_bucket) == 64, "one cache line");
+
+struct held_table {
+	struct held_bucket buckets[HELD_BUCKETS];
+};
 
 static __always_inline __u64 held_mix(__u64 hash, __u32 word)
 {
@@ -41,15 +47,27 @@ static __always_inline __u64 held_mix(__u64 hash, __u32 word)
 /* An address as words; the compiler must not take them for something else than its bytes. */
 typedef __u32 held_word __attribute__((may_alias));
 
+/* How much more a hash is in the next bucket. */
+#define HELD_STEP (((1ull << 32) / HELD_BUCKETS + 1) << 32)
+
+/* Its upper half is the place: connections of the same two hosts to the same port lie side by side,
+ * as their other ports do, which the kernel gives away in turn. So memory that one connection has
+ * brought near the processor serves the next. */
 static __always_inline __u64 held_hash(const struct flow *flow, __u32 netns)
 {
 	const held_word *local = (const held_word *)flow->local;
 	const held_word *remote = (const held_word *)flow->remote;
-	__u64 hash = held_mix(netns, (__u32)flow->local_port << 16 | flow->remote_port);
+	_Bool swapped = flow->local_port > flow->remote_port;
+	__u32 service = swapped ? flow->remote_port : flow->local_port;
+	__u32 other = swapped ? flow->local_port : flow->remote_port;
+	__u64 hash = held_mix(netns + swapped, service);
 
 	for (int i = 0; i < 4; i++)
 		hash = held_mix(held_mix(hash, local[i]), remote[i]);
-	return hash * 0x9e3779b97f4a7c15ull;
+	hash *= 0x9e3779b97f4a7c15ull;
+	/* connect() takes even ports first (__inet_hash_connect()). */
+	return (hash & ~0xffffffffull) + (other >> 1) * HELD_STEP +
+	       ((__u32)(held_mix(hash, other) * 0x9e3779b97f4a7c15ull >> 32));
 }
 
 static __always_inline __u32 held_index(__u64 hash)
@@ -64,10 +82,17 @@ static __always_inline __u32 held_fingerprint(__u64 hash)
 	return fingerprint ? fingerprint : 1;
 }
 
-/* Whether it had to make one forget that may still be of use: the oldest. */
-static __always_inline _Bool held_add(struct held_bucket *bucket, __u64 hash, __u64 time)
+/* Where those go for which there is no room. Far away: buckets side by side fill together. */
+static __always_inline __u32 held_across(__u32 index)
 {
-	__u32 fingerprint = held_fingerprint(hash), now = time >> HELD_TICK & 0xff;
+	return index < HELD_BUCKETS / 2 ? index + HELD_BUCKETS / 2 : index - HELD_BUCKETS / 2;
+}
+
+/* Whether there was room, or only what waits in vain went; else nothing was done, unless `anyway`:
+ * then it takes the place of the oldest. */
+static __always_inline _Bool held_put(struct held_bucket *bucket, __u32 fingerprint, __u32 now,
+				      _Bool anyway)
+{
 	__u32 place = 0, oldest = 0;
 
 #pragma GCC unroll 16
@@ -77,22 +102,33 @@ static __always_inline _Bool held_add(struct held_bucket *bucket, __u64 hash, __
 
 		if (entry >> 8 == fingerprint) {
 			bucket->entries[way] = fingerprint << 8 | now;
-			return 0;
+			return 1;
 		}
 		if (age >= oldest) {
 			oldest = age;
 			place = way;
 		}
 	}
-	bucket->entries[place & (HELD_WAYS - 1)] = fingerprint << 8 | now;
-	return oldest < HELD_VAIN;
+	/* The mask is for the verifier, which loses sight of `place`. */
+	if (oldest >= HELD_VAIN || anyway)
+		bucket->entries[place & 0xf] = fingerprint << 8 | now;
+	return oldest >= HELD_VAIN;
 }
 
-/* Whether it was there; it no longer is. */
-static __always_inline _Bool held_remove(struct held_bucket *bucket, __u64 hash)
+/* Whether it had to make one forget that may still be of use. */
+static __always_inline _Bool held_add(struct held_bucket *held, __u64 hash, __u64 time)
 {
-	__u32 fingerprint = held_fingerprint(hash);
+	__u32 index = held_index(hash), fingerprint = held_fingerprint(hash);
+	__u32 now = time >> HELD_TICK & 0xff;
 
+	if (held_put(&held[index], fingerprint, now, 0))
+		return 0;
+	held[index].spilled = 1;
+	return !held_put(&held[held_across(index)], fingerprint, now, 1);
+}
+
+static __always_inline _Bool held_clear(struct held_bucket *bucket, __u32 fingerprint)
+{
 #pragma GCC unroll 16
 	for (__u32 way = 0; way < HELD_WAYS; way++) {
 		if (bucket->entries[way] >> 8 != fingerprint)
@@ -101,6 +137,15 @@ static __always_inline _Bool held_remove(struct held_bucket *bucket, __u64 hash)
 		return 1;
 	}
 	return 0;
+}
+
+/* Whether it was there; it no longer is. */
+static __always_inline _Bool held_remove(struct held_bucket *held, __u64 hash)
+{
+	__u32 index = held_index(hash), fingerprint = held_fingerprint(hash);
+
+	return held_clear(&held[index], fingerprint) ||
+	       (held[index].spilled && held_clear(&held[held_across(index)], fingerprint));
 }
 
 #endif

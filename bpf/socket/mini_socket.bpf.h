@@ -65,7 +65,7 @@ static __always_inline void mini_socket_begins(struct sock *sk, const struct tcp
 			news.socket = known->id;
 	}
 	news.timeout_ms = mini_socket_ms(jiffies < least ? least : jiffies);
-	mini_socket_tell(flow, kernel_netns(sk), &news);
+	mini_socket_tell(flow, kernel_netns(kernel_base(tcp)), &news);
 }
 
 #endif

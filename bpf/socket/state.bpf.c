@@ -3,6 +3,7 @@
  * sock:inet_sock_set_state: the kernel's own account of a close. Opening states only leave facts
  * behind; closing states are sent.
  */
+#include "lister.bpf.h"
 #include "mini_socket.bpf.h"
 
 /* Key: inode of a network namespace; value: unused. Those user space was told of. Writer: here.
@@ -190,25 +191,30 @@ static __always_inline __u64 send_state(struct sock *sk, const struct tcp_sock *
 					int to, const struct flow *flow,
 					const struct socket_facts_value *known, __u16 bucket)
 {
+	const struct sock *base = kernel_base(tcp);
+	const struct socket *socket = base->sk_socket;
 	struct state_record *record = emit_reserve(RECORD_STATE, sizeof(*record));
 	__u64 time;
 
 	if (!record)
 		return 0;
 	time = record->header.time;
-	record->header.netns = kernel_netns(sk);
+	record->header.netns = kernel_netns(base);
 	record->header.flow = *flow;
-	record->cgroup = kernel_cgroup_id(sk);
-	record->inode = kernel_inode(sk);
-	record->uid = sk->sk_uid.val;
-	record->context = kernel_context(sk) | (tcp->linger2 < 0 ? CONTEXT_LINGER_2 : 0) | bucket;
-	record->error = sk->sk_err;
+	record->cgroup = kernel_cgroup_id(base);
+	record->inode = kernel_inode(socket);
+	record->uid = base->sk_uid.val;
+	record->context =
+		kernel_context(base, socket) | (tcp->linger2 < 0 ? CONTEXT_LINGER_2 : 0) | bucket;
+	record->error = base->sk_err;
 	record->from = from;
 	record->to = to;
-	record->shutdown = sk->sk_shutdown;
+	record->shutdown = base->sk_shutdown;
 	fill_counters(record, tcp);
 	fill_facts(record, sk, known);
 	kernel_task(&record->task);
+	if (record->context & CONTEXT_CALL && record->task.pid == lister)
+		record->context |= CONTEXT_PROXY;
 	emit_submit(record);
 	return time;
 }
@@ -242,6 +248,7 @@ static __always_inline void closing(struct sock *sk, int from, int to)
 {
 	struct socket_facts_value *known = facts_find((__u64)sk);
 	const struct tcp_sock *tcp;
+	const struct sock *base;
 	struct flow flow;
 	__u16 bucket = 0;
 	bool leaves;
@@ -252,8 +259,10 @@ static __always_inline void closing(struct sock *sk, int from, int to)
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (!tcp)
 		return;
-	kernel_flow(&flow, sk, tcp);
-	if (!socket_flow_passes(&flow) || !place_passes(sk) || !process_passes(sk, &flow, known))
+	base = kernel_base(tcp);
+	kernel_flow(&flow, base, tcp);
+	if (!socket_flow_passes(&flow) || !place_passes(base) ||
+	    !process_passes(base, &flow, known))
 		return;
 	if (settings.follow_flows)
 		facts_want(&flow);
@@ -263,18 +272,18 @@ static __always_inline void closing(struct sock *sk, int from, int to)
 		if (known)
 			adopt(known, sk);
 	}
-	leaves = leaves_mini_socket(sk, from, to);
-	if (leaves && kernel_mini_socket_missing(sk, tcp)) {
+	leaves = leaves_mini_socket(base, from, to);
+	if (leaves && kernel_mini_socket_missing(tcp)) {
 		leaves = false;
 		bucket = CONTEXT_NO_BUCKET;
 	}
-	if (leaves && settings.state_tells_begin && is_orphan(sk, tcp, from))
-		mini_socket_begins(sk, tcp, &flow, kernel_fin_wait2_left(sk, tcp, settings.hz));
+	if (leaves && settings.state_tells_begin && is_orphan(base, tcp, from))
+		mini_socket_begins(sk, tcp, &flow, kernel_fin_wait2_left(tcp, settings.hz));
 	time = send_state(sk, tcp, from, to, &flow, known, bucket);
 	if (known)
 		known->state = to;
 	if (leaves && settings.hold_at_begin)
-		held_note(&flow, kernel_netns(sk), time ? time : bpf_ktime_get_boot_ns());
+		held_note(&flow, kernel_netns(base), time ? time : bpf_ktime_get_boot_ns());
 }
 
 /* A connect() that came to nothing, after it had sent its SYN or, where it did not get the

@@ -101,6 +101,7 @@ static inline int bench_open(struct bench *bench, const struct settings *setting
 static inline void bench_reset(struct bench *bench)
 {
 	memset(bench->skeleton->bss->fin_acks, 0, sizeof(bench->skeleton->bss->fin_acks));
+	memset(bench->skeleton->bss->fin_tags, 0, sizeof(bench->skeleton->bss->fin_tags));
 	bench->count = 0;
 }
 
@@ -164,7 +165,7 @@ static inline bool record_is(const struct bench *bench, const struct frame_plan 
 		return false;
 	CHECK(good, record->header.length == sizeof(*record));
 	CHECK(good, record->header.kind == RECORD_SEGMENT);
-	CHECK(good, record->header.time && !record->header.reserved);
+	CHECK(good, record->header.time && !record->header.source);
 	CHECK(good, record->header.netns == bench->netns);
 	frame_address(plan, plan->from_server, address);
 	CHECK(good, !memcmp(record->header.flow.local, address, 16));

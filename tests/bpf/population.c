@@ -2,7 +2,8 @@
 /*
  * The population probe by hand: attaches, takes the snapshot, says "ready", and then does what each
  * line of its input asks: "read" prints the numbers as one JSON object, "reconcile" how many were
- * found missing. `population [NETNS [COMM]]`: only this namespace, this program.
+ * found missing, "add MS" makes one up that has so much of its time left. `population [NETNS
+ * [COMM]]`: only this namespace, this program.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,14 +82,28 @@ static int print_reading(struct population_probe *probe)
 static int print_reconciled(struct population_probe *probe)
 {
 	uint64_t gone, start = clock_boot();
-	int error = population_probe_reconcile(probe, &gone);
+	int error = population_probe_reconcile(probe, true, &gone);
 
 	if (!error)
 		printf("{\"took_us\":%lu,\"gone\":%lu}\n", (clock_boot() - start) / 1000, gone);
 	return error;
 }
 
-static int serve(struct population_probe *probe)
+static int add_made_up(struct population_probe *probe, uint32_t netns, const char *left)
+{
+	const struct time_wait_record record = {
+		.header.time = clock_boot(),
+		.header.netns = netns,
+		.header.flow = {.local_port = 1, .remote_port = 2},
+		.timeout_ms = (uint32_t)strtoul(left, NULL, 10),
+		.event = TIME_WAIT_FOUND,
+		.substate = 6,
+	};
+
+	return population_probe_add(probe, &record);
+}
+
+static int serve(struct population_probe *probe, uint32_t netns)
 {
 	char line[64];
 	int error = 0;
@@ -100,6 +115,8 @@ static int serve(struct population_probe *probe)
 			error = print_reading(probe);
 		else if (strcmp(line, "reconcile\n") == 0)
 			error = print_reconciled(probe);
+		else if (strncmp(line, "add ", 4) == 0)
+			error = add_made_up(probe, netns, line + 4);
 		fflush(stdout);
 	}
 	return error;
@@ -132,7 +149,7 @@ int main(int argc, char **argv)
 	if (!error && !settings.filter.comm[0])
 		error = take_snapshot(probe, &plan, settings.filter.netns);
 	if (!error)
-		error = serve(probe);
+		error = serve(probe, settings.filter.netns);
 	if (error)
 		fprintf(stderr, "population: %.*s (%s)\n", (int)why.length, why.data,
 			strerror(-error));

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* The packet programs: which segments are told, of whole closes. */
+#include <arpa/inet.h>
+#include <sched.h>
+#include <sys/socket.h>
+
 #include "bench.h"
 
 static bool first_ack_only(struct bench *bench)
@@ -162,6 +166,7 @@ static bool several_hooks(struct bench *bench)
 static bool full_bucket(struct bench *bench)
 {
 	uint64_t before = counted(bench, PACKET_FIN_FORGOTTEN);
+	uint64_t passed_over = counted(bench, PACKET_PASSED_OVER);
 	struct frame_plan own = fin, ack = fin_ack;
 	bool good = true;
 
@@ -178,10 +183,15 @@ static bool full_bucket(struct bench *bench)
 		CHECK(good, in(bench, &own) == 1);
 	}
 	CHECK(good, counted(bench, PACKET_FIN_FORGOTTEN) == before);
+	CHECK(good, counted(bench, PACKET_PASSED_OVER) == passed_over);
+	/* They belong to no socket: nobody's loss. */
 	own.host = FIN_WAYS + 2;
 	CHECK(good, in(bench, &own) == 1);
-	CHECK(good, counted(bench, PACKET_FIN_FORGOTTEN) == before + 1);
+	CHECK(good, counted(bench, PACKET_FIN_FORGOTTEN) == before);
+	CHECK(good, counted(bench, PACKET_PASSED_OVER) == passed_over + 1);
 	ack.host = FIN_WAYS + 2;
+	CHECK(good, in(bench, &ack) == 1);
+	ack.host = 2; /* came when nobody else waited */
 	CHECK(good, in(bench, &ack) == 1);
 	return good;
 }
@@ -284,6 +294,145 @@ out:
 	return good;
 }
 
+#define FIRST_OURS 100
+#define OURS (FIN_WAYS + 1)
+#define STRANGER 200
+
+static struct sockaddr_in address_of(uint8_t host, bool server)
+{
+	const struct frame_plan plan = {.host = host};
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	uint8_t mapped[16];
+
+	frame_address(&plan, server, mapped);
+	memcpy(&address.sin_addr, mapped + 12, sizeof(address.sin_addr));
+	address.sin_port = htons(server ? FRAME_SERVER_PORT : FRAME_CLIENT_PORT);
+	return address;
+}
+
+/* The connections of these frames are there, in a namespace of their own. Open until the end. */
+static bool make_sockets(struct bench *bench)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(FRAME_SERVER_PORT)};
+	struct stat own;
+	int listener;
+
+	if (unshare(CLONE_NEWNET) || stat("/proc/self/ns/net", &own) ||
+	    system("ip link set lo up && ip address add 10.0.0.0/16 dev lo"))
+		return false;
+	bench->netns = (uint32_t)own.st_ino;
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(listener, (struct sockaddr *)&any, sizeof(any)) || listen(listener, OURS))
+		return false;
+	for (uint8_t host = FIRST_OURS; host < FIRST_OURS + OURS; host++) {
+		struct sockaddr_in here = address_of(host, false), there = address_of(host, true);
+		int client = socket(AF_INET, SOCK_STREAM, 0);
+
+		if (bind(client, (struct sockaddr *)&here, sizeof(here)) ||
+		    connect(client, (struct sockaddr *)&there, sizeof(there)))
+			return false;
+	}
+	return true;
+}
+
+static unsigned int feed_host(struct bench *bench, struct frame_plan plan, uint8_t host)
+{
+	plan.host = host;
+	return in(bench, &plan);
+}
+
+/* Those of no socket never cost a socket's acknowledgement. */
+static bool strangers_make_room(struct bench *bench)
+{
+	uint64_t forgotten = counted(bench, PACKET_FIN_FORGOTTEN);
+	uint64_t passed_over = counted(bench, PACKET_PASSED_OVER);
+	unsigned int acknowledged = 0;
+	uint8_t ours = FIRST_OURS;
+	bool good = true;
+
+	bench_reset(bench);
+	for (uint8_t host = 0; host < FIN_WAYS; host++)
+		CHECK(good, feed_host(bench, fin, STRANGER + host) == 1);
+	for (; ours < FIRST_OURS + FIN_WAYS - 1; ours++)
+		CHECK(good, feed_host(bench, fin, ours) == 1);
+	CHECK(good, counted(bench, PACKET_FIN_FORGOTTEN) == forgotten);
+	CHECK(good, counted(bench, PACKET_PASSED_OVER) == passed_over + FIN_WAYS - 1);
+	/* In place of the stranger whom nobody asked for, and of one of ours. */
+	for (; ours < FIRST_OURS + OURS; ours++)
+		CHECK(good, feed_host(bench, fin, ours) == 1);
+	CHECK(good, counted(bench, PACKET_FIN_FORGOTTEN) == forgotten + 2);
+	CHECK(good, feed_host(bench, fin, STRANGER) == 1);
+	CHECK(good, counted(bench, PACKET_FIN_FORGOTTEN) == forgotten + 2);
+	CHECK(good, counted(bench, PACKET_PASSED_OVER) == passed_over + FIN_WAYS);
+	CHECK(good, feed_host(bench, fin_ack, STRANGER) == 0);
+	for (ours = FIRST_OURS; ours < FIRST_OURS + OURS; ours++)
+		acknowledged += feed_host(bench, fin_ack, ours);
+	CHECK(good, acknowledged == FIN_WAYS);
+	return good;
+}
+
+static void run_often(const struct bpf_program *program, struct frame_plan plan, uint8_t host,
+		      uint32_t count)
+{
+	struct frame frame;
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.bytes, .repeat = (int)count);
+
+	plan.host = host;
+	frame = frame_make(&plan);
+	options.data_size_in = frame.length;
+	bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+}
+
+static int count_ours(void *context, void *data, size_t length)
+{
+	const struct record *record = data;
+	unsigned int *counts = context;
+
+	(void)length;
+	counts[record->flow.local[14] >= FIRST_OURS && record->flow.local[14] < STRANGER]++;
+	return 0;
+}
+
+static bool strangers_leave_room(struct bench *bench)
+{
+	const struct bpf_program *hooks[] = {bench->skeleton->progs.tcpclose_in,
+					     bench->skeleton->progs.tcpclose_out,
+					     bench->skeleton->progs.tcpclose_xdp};
+	int map = bpf_map__fd(bench->skeleton->maps.ring);
+	struct bpf_map_info info = {};
+	uint32_t length = sizeof(info), room;
+	struct frame_plan reset = {.flags = RST, .from_server = true, .seq = 9};
+	bool good = true;
+
+	CHECK(good, !bpf_obj_get_info_by_fd(map, &info, &length));
+	room = info.max_entries / (sizeof(struct segment_record) + 8);
+	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+		uint64_t passed_over = counted(bench, PACKET_PASSED_OVER);
+		unsigned int counts[2] = {0, 0};
+		struct ring_buffer *ring = ring_buffer__new(map, count_ours, counts, NULL);
+
+		bench_reset(bench);
+		run_often(hooks[i], fin, STRANGER, room);
+		run_often(hooks[i], fin, FIRST_OURS, 100);
+		run_often(hooks[i], reset, FIRST_OURS + 1, 100);
+		ring_buffer__consume(ring);
+		ring_buffer__free(ring);
+		CHECK(good, counts[0] > room / 3 && counts[0] < room * 2 / 3);
+		CHECK(good, counts[1] == 200);
+		CHECK(good, counted(bench, PACKET_PASSED_OVER) == passed_over + room - counts[0]);
+	}
+	return good;
+}
+
+/* The last one: it moves to another namespace. */
+static bool strangers(struct bench *bench)
+{
+	bool good = true;
+
+	CHECK(good, make_sockets(bench));
+	return good && strangers_make_room(bench) && strangers_leave_room(bench);
+}
+
 static const struct bench_test tests[] = {
 	{"the first acknowledgement of a FIN, and no other", first_ack_only},
 	{"an acknowledgement on data, on a FIN, on a RST", ack_rides},
@@ -293,6 +442,7 @@ static const struct bench_test tests[] = {
 	{"more FINs than a bucket holds", full_bucket},
 	{"filters by ports, family and networks", filters},
 	{"filter by owner, with all others", filter_by_flow},
+	{"segments of no socket, where room is short", strangers},
 };
 
 int main(void)

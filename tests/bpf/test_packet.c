@@ -2,11 +2,11 @@
 /* The packet programs: what they make of every form of frame, what they leave alone, and what they
  * cost. */
 #include "bench.h"
+#include "cost.h"
 
 /* The cost that fails the test; what is measured is printed. The goal is 8 ns. */
 #define COST_BOUND 20
 #define COST_ROUNDS 9
-#define COST_TIME 20000000 /* ns, each round */
 
 /* The same frame at every hook that takes it. */
 static bool seen_at_all_hooks(struct bench *bench, struct frame_plan plan, uint32_t payload)
@@ -180,50 +180,25 @@ static bool fragments(struct bench *bench)
 	return good;
 }
 
-static int program_load_empty(enum bpf_prog_type type, int verdict)
-{
-	const struct bpf_insn instructions[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = verdict},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-
-	return bpf_prog_load(type, "empty", "GPL", instructions, 2, NULL);
-}
-
-static int cost_once(int program, const struct frame *frame, int repeat)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->bytes,
-		    .data_size_in = frame->length, .repeat = repeat);
-
-	return bpf_prog_test_run_opts(program, &options) ? -1 : (int)options.duration;
-}
-
 static int compare_costs(const void *a, const void *b)
 {
 	return *(const int *)a - *(const int *)b;
 }
 
-struct cost {
-	int empty; /* ns, of a program that does nothing */
-	int more;  /* what ours takes on top of it */
-};
-
-/* The median of rounds in which both run in turn. */
-static struct cost cost_of(int program, int empty, const struct frame_plan *plan)
+/* The median of what ours takes more, of rounds in which both run in turn. */
+static int cost_more(struct bench *bench, int program, int empty, const struct frame_plan *plan)
 {
 	struct frame frame = frame_make(plan);
 	int differences[COST_ROUNDS];
-	int nothing = cost_once(empty, &frame, 1000);
-	int repeat = COST_TIME / (nothing > 0 ? nothing : 1);
 
 	for (int i = 0; i < COST_ROUNDS; i++) {
-		int ours = cost_once(program, &frame, repeat);
+		struct cost cost = cost_round(bench, program, empty, &frame, COST_TIME);
 
-		nothing = cost_once(empty, &frame, repeat);
-		differences[i] = nothing < 0 || ours < 0 ? INT32_MAX : ours - nothing;
+		differences[i] =
+			cost.ours < 0 || cost.empty < 0 ? INT32_MAX : cost.ours - cost.empty;
 	}
 	qsort(differences, COST_ROUNDS, sizeof(differences[0]), compare_costs);
-	return (struct cost){nothing, differences[COST_ROUNDS / 2]};
+	return differences[COST_ROUNDS / 2];
 }
 
 static bool cost(struct bench *bench)
@@ -232,21 +207,23 @@ static bool cost(struct bench *bench)
 	struct frame_plan data6 = data;
 	const struct bpf_program *programs[] = {bench->skeleton->progs.tcpclose_in,
 						bench->skeleton->progs.tcpclose_xdp};
-	int empty[] = {program_load_empty(BPF_PROG_TYPE_SCHED_CLS, -1),
-		       program_load_empty(BPF_PROG_TYPE_XDP, PASS_XDP)};
+	int empty[] = {cost_load_empty(BPF_PROG_TYPE_SCHED_CLS),
+		       cost_load_empty(BPF_PROG_TYPE_XDP)};
 	bool good = true;
 
 	data6.ipv6 = true;
 	bench_reset(bench);
 	for (int i = 0; i < 4; i++) {
-		struct cost cost = cost_of(bpf_program__fd(programs[i / 2]), empty[i / 2],
-					   i & 1 ? &data6 : &data);
+		struct frame frame = frame_make(&data);
+		int nothing = cost_once(empty[i / 2], &frame, 1000);
+		int more = cost_more(bench, bpf_program__fd(programs[i / 2]), empty[i / 2],
+				     i & 1 ? &data6 : &data);
 
 		printf("# a data segment, %s, IPv%d: %d ns more than the %d ns of an empty "
 		       "program\n",
-		       i / 2 ? "XDP" : "tc", i & 1 ? 6 : 4, cost.more, cost.empty);
+		       i / 2 ? "XDP" : "tc", i & 1 ? 6 : 4, more, nothing);
 		/* An emulated processor takes a multiple for everything. */
-		CHECK(good, cost.more <= COST_BOUND || cost.more <= cost.empty);
+		CHECK(good, more <= COST_BOUND || more <= nothing);
 	}
 	close(empty[0]);
 	close(empty[1]);

@@ -1,38 +1,45 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-"""Debian's kernels: from a line of kernels.txt to a folder with an ELF vmlinux and the modules that
-the tool can use. Has its own apt lists, so nothing of the system's is touched or used."""
+"""Debian's packages without the system's apt: kernels, and what a program for another architecture
+is linked with. Has lists of its own, so nothing of the system's is touched or used."""
 
 import fnmatch
-import lzma
 import os
 import re
-import shutil
 import subprocess
+import tarfile
 import tempfile
 import threading
+import time
+
+import image
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # In the order in which they must be loaded.
 MODULES = ("inet_diag", "tcp_diag", "sch_ingress", "cls_bpf")
-TOOLS = {"lz4": b"\x02\x21\x4c\x18", "zstd": b"\x28\xb5\x2f\xfd"}
-XZ = b"\xfd7zXZ\0"
+# A program's headers and libraries, what those are linked with, and the one program of a machine.
+SYSROOT = ("libc6", "libc6-dev", "linux-libc-dev", "libgcc-12-dev", "libgcc-s1", "libbpf1",
+           "libbpf-dev", "libelf1", "libelf-dev", "libdw1", "libdw-dev", "zlib1g", "zlib1g-dev",
+           "libmnl0", "libmnl-dev", "libcap2", "libcap-dev", "libseccomp2", "libseccomp-dev",
+           "liblzma5", "libbz2-1.0", "libzstd1", "busybox-static")
 APT_DEADLINE = 120
 _apt = threading.Lock()
+_archives = {}
 
 
 class Missing(Exception):
-    """The kernel cannot be had here; the argument says why."""
+    """What was asked for cannot be had here; the argument says why."""
 
 
 class Kernel:
     """A line of kernels.txt."""
 
-    def __init__(self, name, suite, package):
-        self.name = name.rstrip("*")
-        self.default = name.endswith("*")
+    def __init__(self, name, suite, package, *parts):
+        self.name = name
         self.suite = suite
         self.package = package
+        self.architecture = package.rpartition("-")[2]
+        self.parts = set(parts)
 
 
 def kernels():
@@ -40,20 +47,46 @@ def kernels():
         return [Kernel(*line.split()) for line in lines if line.strip() and line[0] != "#"]
 
 
-def obtain(kernel, cache):
-    """The folder of a kernel: vmlinux, modules/*.ko in the order of loading, package (its name).
-    What is in the cache is taken as it is; to get a newer one, remove it."""
-    folder = os.path.join(cache, kernel.name)
+def obtain_kernel(kernel, cache, until):
+    """The folder of a kernel: vmlinux, modules/*.ko in the order of loading, package (its name)."""
+    def make(work, new):
+        archive = _archive(kernel.suite, kernel.architecture, cache)
+        found = sorted(fnmatch.filter(archive.names("linux-"), kernel.package), key=_version)
+        if not found:
+            raise Missing(f"{kernel.suite} has no package {kernel.package}")
+        modules = found[-1].replace("linux-binary-", "linux-modules-")
+        wanted = {found[-1], modules} & set(archive.names("linux-"))
+        archive.unpack(wanted, work, ["*/vmlinuz*", *(f"*/{name}.ko*" for name in MODULES)])
+        _arrange(work, new)
+        with open(os.path.join(new, "package"), "w", encoding="utf-8") as file:
+            file.write(found[-1])
+    return _obtain(kernel.name, cache, until, make)
+
+
+def obtain_sysroot(architecture, cache, until):
+    """A folder with the headers and libraries of that architecture, of this machine's release."""
+    def make(_work, new):
+        archive = _archive(_release(), architecture, cache)
+        archive.unpack(SYSROOT, new, ["*"])
+    return _obtain("sysroot-" + architecture, cache, until, make)
+
+
+def _obtain(name, cache, until, make):
+    """What is in the cache is taken as it is; to get a newer one, remove it."""
+    folder = os.path.join(cache, name)
     if os.path.isdir(folder):
         return folder
+    if time.monotonic() > until:
+        raise Missing("the time for downloads is over")
     os.makedirs(cache, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="new-") as work, _apt:
         os.chmod(work, 0o755)
-        package = _unpack(kernel, cache, work)
-        new = os.path.join(work, "kernel")
-        _arrange(os.path.join(work, "root"), new)
-        with open(os.path.join(new, "package"), "w", encoding="utf-8") as file:
-            file.write(package)
+        new = os.path.join(work, "new")
+        os.mkdir(new)
+        try:
+            make(work, new)
+        except image.Unknown as reason:
+            raise Missing(reason) from None
         os.rename(new, folder)
     return folder
 
@@ -68,7 +101,7 @@ def _run(*words, **settings):
         raise Missing(f"{' '.join(words[:2])} did not end within {APT_DEADLINE} s") from None
     if done.returncode:
         error = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
-        raise Missing(f"{' '.join(words[:2])}: {error[-1]}")
+        raise Missing(f"{' '.join(words[:2])}: {error[0]}")
     return done.stdout
 
 
@@ -81,45 +114,73 @@ def _mirror():
     return mirrors[0]
 
 
-def _apt_settings(suite, cache):
-    """Writes a configuration of apt that knows this suite only; gives the environment for it."""
-    folder = os.path.join(cache, "apt", suite)
-    for part in ("lists/partial", "cache/archives/partial", "none"):
-        os.makedirs(os.path.join(folder, part), exist_ok=True)
-    sources = os.path.join(folder, "sources.list")
-    with open(sources, "w", encoding="utf-8") as file:
-        file.write(f"deb [arch=amd64 signed-by={KEYRING}] {_mirror()} {suite} main\n")
-    settings = {"Dir::Etc::SourceList": sources, "Dir::Etc::SourceParts": f"{folder}/none",
-                "Dir::Etc::Preferences": "/dev/null",
-                "Dir::Etc::PreferencesParts": f"{folder}/none",
-                "Dir::State::Status": "/dev/null", "Dir::State::Lists": f"{folder}/lists",
-                "Dir::Cache": f"{folder}/cache", "Acquire::Languages": "none",
-                "APT::Update::Error-Mode": "any", "APT::Sandbox::User": ""}
-    name = os.path.join(folder, "apt.conf")
-    with open(name, "w", encoding="utf-8") as file:
-        file.writelines(f'{key} "{value}";\n' for key, value in settings.items())
-    return os.environ | {"APT_CONFIG": name, "LC_ALL": "C"}
+def _release():
+    with open("/etc/os-release", encoding="utf-8") as file:
+        named = re.search(r'^VERSION_CODENAME="?(\w+)', file.read(), re.MULTILINE)
+    if not named:
+        raise Missing("/etc/os-release names no release")
+    return named.group(1)
 
 
 def _version(name):
     return [int(number) for number in re.findall(r"\d+", name)]
 
 
-def _unpack(kernel, cache, work):
-    """Unpacks the newest package that matches, and its modules where they are a package of their
-    own. Gives the package's name."""
-    environment = _apt_settings(kernel.suite, cache)
-    _run("apt-get", "update", "-qq", env=environment)
-    names = _run("apt-cache", "pkgnames", "linux-", env=environment).decode().split()
-    found = sorted(fnmatch.filter(names, kernel.package), key=_version)
-    if not found:
-        raise Missing(f"{kernel.suite} has no package {kernel.package}")
-    modules = found[-1].replace("linux-binary-", "linux-modules-")
-    wanted = {found[-1], modules} & set(names)
-    _run("apt-get", "download", "-qq", *wanted, env=environment, cwd=work)
-    for entry in os.listdir(work):
-        _run("dpkg-deb", "-x", os.path.join(work, entry), os.path.join(work, "root"))
-    return found[-1]
+def _archive(suite, architecture, cache):
+    """Its lists are fetched once in a run; what failed is not asked again."""
+    if (suite, architecture) not in _archives:
+        try:
+            _archives[suite, architecture] = Archive(suite, architecture, cache)
+        except Missing as reason:
+            _archives[suite, architecture] = reason
+    found = _archives[suite, architecture]
+    if isinstance(found, Missing):
+        raise found
+    return found
+
+
+class Archive:
+    """One suite's packages for one architecture."""
+
+    def __init__(self, suite, architecture, cache):
+        folder = os.path.join(cache, "apt", f"{suite}-{architecture}")
+        for part in ("lists/partial", "cache/archives/partial", "none"):
+            os.makedirs(os.path.join(folder, part), exist_ok=True)
+        sources = os.path.join(folder, "sources.list")
+        with open(sources, "w", encoding="utf-8") as file:
+            file.write(f"deb [arch={architecture} signed-by={KEYRING}] {_mirror()} {suite} main\n")
+        settings = {"Dir::Etc::SourceList": sources, "Dir::Etc::SourceParts": f"{folder}/none",
+                    "Dir::Etc::Preferences": "/dev/null",
+                    "Dir::Etc::PreferencesParts": f"{folder}/none",
+                    "Dir::State::Status": "/dev/null", "Dir::State::Lists": f"{folder}/lists",
+                    "Dir::Cache": f"{folder}/cache", "Acquire::Languages": "none",
+                    "APT::Update::Error-Mode": "any", "APT::Sandbox::User": "",
+                    "APT::Architecture": architecture, "APT::Architectures": architecture}
+        name = os.path.join(folder, "apt.conf")
+        with open(name, "w", encoding="utf-8") as file:
+            file.writelines(f'{key} "{value}";\n' for key, value in settings.items())
+        self._environment = os.environ | {"APT_CONFIG": name, "LC_ALL": "C"}
+        _run("apt-get", "update", "-qq", env=self._environment)
+
+    def names(self, start):
+        return _run("apt-cache", "pkgnames", start, env=self._environment).decode().split()
+
+    def unpack(self, packages, folder, patterns):
+        """Of those packages the files that match, into a folder."""
+        with tempfile.TemporaryDirectory(dir=os.path.dirname(folder), prefix="new-") as work:
+            os.chmod(work, 0o755)
+            _run("apt-get", "download", "-qq", *packages, env=self._environment, cwd=work)
+            for entry in os.listdir(work):
+                _extract(os.path.join(work, entry), folder, patterns)
+
+
+def _extract(package, folder, patterns):
+    """Only what is wanted: the modules of a kernel are some hundred megabytes."""
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package],
+                          stdout=subprocess.PIPE) as process, \
+            tarfile.open(fileobj=process.stdout, mode="r|") as content:
+        content.extractall(folder, (member for member in content if any(
+            fnmatch.fnmatch(member.name, pattern) for pattern in patterns)))
 
 
 def _arrange(root, new):
@@ -134,47 +195,13 @@ def _arrange(root, new):
                 modules[name] = path
     if not images:
         raise Missing("the package holds no vmlinuz")
-    _write(os.path.join(new, "vmlinux"), _vmlinux(images[0]))
+    _convert(images[0], os.path.join(new, "vmlinux"), image.bootable)
     for order, name in enumerate(MODULES):
         if name in modules:
-            path = os.path.join(new, "modules", f"{order}-{name}.ko")
-            with open(modules[name], "rb") as file:
-                _write(path, _decompress(file.read()))
-    shutil.rmtree(root)
+            _convert(modules[name], os.path.join(new, "modules", f"{order}-{name}.ko"),
+                     image.decompress)
 
 
-def _write(path, content):
-    with open(path, "wb") as file:
-        file.write(content)
-
-
-def _vmlinux(image):
-    """The ELF file within a bzImage (Documentation/arch/x86/boot.rst: setup_sects, payload): QEMU
-    starts it without the seconds that the kernel takes to unpack itself."""
-    with open(image, "rb") as file:
-        content = file.read()
-    start = (content[0x1f1] + 1) * 512 + int.from_bytes(content[0x248:0x24c], "little")
-    length = int.from_bytes(content[0x24c:0x250], "little")
-    return _decompress(content[start:start + length])
-
-
-def _decompress(content):
-    if content.startswith(XZ):
-        return lzma.LZMADecompressor().decompress(content)
-    for tool, magic in TOOLS.items():
-        if content.startswith(magic):
-            return _tool(tool, content)
-    if content.startswith(b"\x7fELF"):
-        return content
-    raise Missing(f"a file of the package starts with {content[:6].hex()}: unknown compression")
-
-
-def _tool(tool, content):
-    """The kernel's payload is followed by its length, at which the tools complain."""
-    try:
-        done = subprocess.run([tool, "-dc"], input=content[:-4], capture_output=True, check=False)
-    except FileNotFoundError:
-        raise Missing(f"{tool} is not installed") from None
-    if not done.stdout.startswith(b"\x7fELF"):
-        raise Missing(f"{tool} cannot unpack the kernel: {done.stderr.decode(errors='replace')}")
-    return done.stdout
+def _convert(source, target, change):
+    with open(source, "rb") as read, open(target, "wb") as written:
+        written.write(change(read.read()))

@@ -24,6 +24,7 @@ class End:
         self.call = call
         self.owner = owner
         self.again = again
+        self.kinds = kind if isinstance(kind, set) else {kind}
         self._hidden = hidden
         self._others = {"kind": kind, "closed_by": closed_by, "states": states} | others
 
@@ -55,8 +56,12 @@ class End:
 
 
 def settled(seen):
-    """The segments but for those sent again, and the acknowledgements of those."""
-    return [line for line in seen if not line.endswith("again") and line[2:] != "ACK"]
+    """The segments but for those sent again, the acknowledgements of those, and the RST of who is
+    gone when one of these comes."""
+    after = [""] + seen
+    return [line for line, before in zip(seen, after)
+            if not line.endswith("again") and line[2:] != "ACK" and
+            (line[2:] != "RST" or before[2:] not in ("ACK", "ACK 4"))]
 
 
 def _from_other_end(segments):

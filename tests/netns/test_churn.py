@@ -4,65 +4,31 @@
 record is lost. CHURN_SECONDS makes it longer than the usual 5 s."""
 
 import contextlib
-import json
 import os
-import re
-import subprocess
 import sys
-import tempfile
 
 from harness import tap
+from harness.load import Load, Recorded
 from harness.namespace import Namespace, command
 from harness.tap import Failure, Skip, case, note
-from harness.tracer import BUILD, Tracer
 
 SECONDS = float(os.environ.get("CHURN_SECONDS", "5"))
 DEADLINE = int(120 + 8 * SECONDS)
 INTERFACES = 20
 STEERED_SECONDS = 3
-PROGRAM = os.path.join(BUILD, "tests/workload/churn")
 
 
 def churn(namespace, meanwhile=lambda: None, seconds=SECONDS):
     """Number of sockets closed, and closed per second."""
-    with namespace:
-        process = subprocess.Popen([PROGRAM, str(seconds)], text=True, stdout=subprocess.PIPE)
-    meanwhile()
-    told = process.communicate()[0]
-    if process.returncode:
-        raise Failure("the workload failed")
-    return map(int, re.fullmatch(r"(\d+) sockets closed, (\d+) per second\n", told).groups())
+    with Load(namespace, seconds) as load:
+        meanwhile()
+        return load.wait()
 
 
-def count(path, inode):
-    """Objects in the file: teardowns of the namespace, those of them that are not complete."""
-    teardowns, incomplete, stats = 0, 0, None
-    with open(path, encoding="utf-8") as file:
-        for line in file:
-            found = json.loads(line)
-            if found["type"] == "teardown" and found["local"].get("netns") == inode:
-                teardowns += 1
-                incomplete += not found["complete"]
-            elif found["type"] == "stats":
-                stats = found
-    return teardowns, incomplete, stats
-
-
-class Recorded:
-    """A run of the tool whose objects go to a file: nobody reads as fast as it writes."""
-
-    def __init__(self, *options):
-        self._file, self.path = tempfile.mkstemp(prefix="tcpclose-churn-")
-        self.tracer = Tracer(*options, stdout=self._file)
-
-    def __enter__(self):
-        self.tracer.__enter__()
-        return self
-
-    def __exit__(self, *reason):
-        self.tracer.__exit__(*reason)
-        os.close(self._file)
-        os.unlink(self.path)
+def count(run, inode):
+    """Objects told: teardowns of the namespace, those of them that are not complete."""
+    ours = [found["complete"] for found in run.objects() if found["local"].get("netns") == inode]
+    return len(ours), ours.count(False), next(run.objects("stats"), None)
 
 
 def lose_nothing(here, meanwhile=lambda: None):
@@ -70,7 +36,7 @@ def lose_nothing(here, meanwhile=lambda: None):
     with Recorded() as run:
         closed, traced = churn(here, meanwhile)
         outcome = run.tracer.stop()
-        teardowns, incomplete, stats = count(run.path, here.inode)
+        teardowns, incomplete, stats = count(run, here.inode)
         note(f"{closed} sockets closed, {os.path.getsize(run.path) / closed:.0f} bytes each; "
              f"{stats}")
     wrong = []
@@ -132,7 +98,7 @@ def steered():
         run = stack.enter_context(Recorded("-d", str(3 * STEERED_SECONDS)))
         closed, _ = churn(here, seconds=STEERED_SECONDS)
         summary = run.tracer.wait().summary
-        teardowns, incomplete, _ = count(run.path, here.inode)
+        teardowns, incomplete, _ = count(run, here.inode)
     note(f"{closed} sockets closed, {teardowns} objects, {incomplete} not complete, {summary}")
     if not closed - summary["lost"] <= teardowns <= closed:
         raise Failure(f"{teardowns} objects for {closed} sockets closed, {summary}")

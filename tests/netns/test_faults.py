@@ -13,8 +13,11 @@ import tempfile
 import time
 
 from harness import attached, tap
+from harness.closing import close_one, of
 from harness.expect import equal
-from harness.namespace import Namespace, command, connect_by_veth
+from harness.faults import (EXIT_DONE, EXIT_FAILED, EXIT_NOT_ATTACHED, EXIT_USAGE, sentence,
+                            with_summary)
+from harness.namespace import Namespace, command, connect_by_veth, namespaces
 from harness.puppet import Puppet
 from harness.tap import Failure, case
 from harness.tracer import PROGRAM, SUMMARY, Tracer, run
@@ -23,53 +26,6 @@ HOSTILE = b"\x1b[2J\x07\"\\\n\xff\xc2\x9bx"
 # Of what an output may hold, a terminal acts on nothing: line ends and printable characters.
 FORBIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all")
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_ATTACHED = range(4)
-
-
-@contextlib.contextmanager
-def namespaces(*labels):
-    with contextlib.ExitStack() as stack:
-        made = [Namespace(label) for label in labels]
-        for namespace in made:
-            stack.callback(namespace.remove)
-        yield made
-
-
-def close_one(namespace, name="puppet", address="127.0.0.1", server_side=None):
-    """One connection in there, opened and closed; the client is called `name`."""
-    with contextlib.ExitStack() as stack:
-        server = Puppet(server_side or namespace, name)
-        stack.callback(server.stop)
-        client = Puppet(namespace, name)
-        stack.callback(client.stop)
-        client.connect(address, server.listen(address))
-        server.accept()
-        client.send(10) # or else the acknowledgement of the FIN is not delayed for long
-        server.receive(10)
-        server.start("read_end_and_close")
-        client.close()
-        server.finish()
-    return client
-
-
-def of(namespace):
-    return lambda found: (found["type"] == "teardown" and
-                          found["local"].get("netns") == namespace.inode)
-
-
-def sentence(stderr):
-    """stderr must be one sentence of the form "tcpclose-trace: cannot X: reason; what to do"."""
-    lines = stderr.splitlines()
-    if len(lines) != 1 or not re.fullmatch(r"tcpclose-trace: cannot [^;]+[^.]", lines[0].split(
-            ";")[0]):
-        raise Failure(f"not one sentence that says what cannot be done: {stderr!r}")
-
-
-def with_summary(outcome, status):
-    equal("exit status", outcome.status, status)
-    if outcome.summary is None:
-        raise Failure(f"no summary at the end of stderr: {outcome.stderr!r}")
-    return outcome.summary
 
 
 # ---- names from outside
@@ -77,7 +33,7 @@ def with_summary(outcome, status):
 def hostile(output):
     with namespaces("here") as (here,):
         with Tracer("--netns", here.name, output=output) as tracer:
-            close_one(here, os.fsdecode(HOSTILE))
+            close_one(here, names=[os.fsdecode(HOSTILE)] * 2)
             outcome = tracer.stop()
         with_summary(outcome, EXIT_DONE)
         text = b"".join(outcome.lines).decode("utf-8") # and it must be valid UTF-8
@@ -231,7 +187,7 @@ def not_root():
 def without_parts():
     for feature in ("socket-cookie", "send-reset", "reset-reason", "receive-reset", "retransmit",
                     "destroy", "accept-tracepoint", "timer-expire", "fentry", "xdp",
-                    "sock-diag"):
+                    "sock-diag", "task-files"):
         with namespaces("here") as (here,):
             with Tracer("--netns", here.name, "--without", feature) as tracer:
                 close_one(here)
@@ -340,7 +296,7 @@ def unfinished():
 @case("--count")
 def count():
     with namespaces("here") as (here,):
-        with Tracer("--netns", here.name, "--count", "3") as tracer:
+        with Tracer("--netns", here.name, "--count", "3", recorded=True) as tracer:
             for _ in range(4):
                 close_one(here)
             outcome = tracer.wait()
@@ -387,7 +343,7 @@ def kill_9(here, *options):
 def killed():
     with namespaces("here") as (here,):
         held = kill_9(here)
-        equal("what is left", attached.wait_gone(lambda: held & attached.existing().keys()), set())
+        equal("what is left", attached.wait_gone(lambda: held & attached.ids()), set())
         equal("what is attached in the namespace", ours_in(here), [])
 
 

@@ -13,10 +13,12 @@ import sys
 import time
 
 from harness import attached, leaky, tap
+from harness.control_group import control_group
 from harness.expect import equal
 from harness.leaks import (CLOSE, GROUP, NONE, SUSPECTS, Leaks, Once, check_printable, check_stack,
                            collect, group_of, holders, of, one, suspect_of)
 from harness.leaky import FRAMED, FRAMELESS, MESSAGE, spaces
+from harness.load import crowd
 from harness.namespace import command
 from harness.pair import time_of
 from harness.tap import Failure, Skip, case, note
@@ -93,30 +95,6 @@ def shared(_world):
     equal("processes", group["processes"], 2)
 
 
-def cgroup_root():
-    with open("/proc/self/mounts", encoding="utf-8") as file:
-        for words in map(str.split, file):
-            if words[2] == "cgroup2" and os.access(words[1], os.W_OK):
-                return words[1]
-    raise Skip("no cgroup2 file system that can be written to")
-
-
-@contextlib.contextmanager
-def cgroup(path):
-    """Folders of a cgroup v2, empty again when they are removed."""
-    parts = [os.path.join(cgroup_root(), *path.strip("/").split("/")[:depth])
-             for depth in range(1, path.count("/") + 1)]
-    made = []
-    try:
-        for part in parts:
-            os.mkdir(part)
-            made.append(part)
-        yield parts[-1]
-    finally:
-        for part in reversed(made):
-            os.rmdir(part)
-
-
 def inside(pid):
     """The process that the command of that pid runs in a pid namespace."""
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
@@ -126,7 +104,7 @@ def inside(pid):
 @case("a holder in another pid and mount namespace, with its cgroup")
 def elsewhere(_world):
     path = f"/tcpclose-{os.getpid()}/docker-{CONTAINER}.scope"
-    with cgroup(path) as folder, watched() as (stack, here, tracer):
+    with control_group(path) as folder, watched() as (stack, here, tracer):
         enter = ("sh", "-c", 'echo $$ >"$0/cgroup.procs"; exec "$@"', folder)
         unshare = ("unshare", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc")
         server = leaky.start(stack, here, "elsewhere", prefix=(*enter, *unshare))
@@ -405,6 +383,42 @@ def terminal(_world):
             raise Failure("no group on the last screen")
 
 
+def told_holders(suspect):
+    """All that is told of them, which may be in any order."""
+    return sorted(sorted(holder.items()) for holder in suspect["holders"])
+
+
+@case("by the kernel's list and by a walk through /proc: the same holders, all of them")
+def both_ways(_world):
+    by_list, by_walk = ("--without", "all-processes"), ("--without", "task-files")
+    if "iter/task_file" not in run("leaks", "--once", "--explain", *by_list)[1]:
+        raise Skip("this kernel has no list of descriptors")
+    with spaces("here") as (stack, here):
+        shared = leaky.start(stack, here, "shares")
+        shared.leak(20)
+        children = {shared.fork() for _ in range(3)}
+        pause = leaky.start(stack, here, "stands")
+        pause.leak(5)
+        os.kill(pause.pid, signal.SIGSTOP)
+        stack.callback(os.kill, pause.pid, signal.SIGCONT)
+        within = leaky.start(stack, here, "within", prefix=(
+            "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"))
+        within.leak(5)
+        leaky.start(stack, here, "refuses", "noaccept").leak(5)
+        with crowd(here, 2000, 1000):
+            ways = [Once(*AT_ONCE, "--netns", here.name, *options).of(CLOSE, here)
+                    for options in (by_list, by_walk)]
+    first, second = ({(found["local"]["port"], found["remote"]["port"]): told_holders(found)
+                         for found in told} for told in ways)
+    equal("suspects", len(first), 1035)
+    equal("holders", first, second)
+    held = [holder["pid"] for found in ways[0] for holder in found["holders"]]
+    equal("by forked children", {held.count(child) for child in children}, {20})
+    for field, count in (("stopped", 5), ("other_pid_namespace", 5)):
+        equal(field, sum(holder.get(field, False) for found in ways[0]
+                         for holder in found["holders"]), count)
+
+
 @case("thresholds that are none: status 2 and a sentence")
 def thresholds(_world):
     for value in ("x", "-1", "", "1x", "nan", "1e999"):
@@ -445,7 +459,7 @@ def killed(_world):
         if not any(kind == "link" for kind, _ in held):
             raise Failure("nothing was attached: this proves nothing")
         equal("exit status", tracer.stop(signal.SIGKILL).status, -signal.SIGKILL)
-        equal("what is left", attached.wait_gone(lambda: held & attached.existing().keys()), set())
+        equal("what is left", attached.wait_gone(lambda: held & attached.ids()), set())
 
 
 if __name__ == "__main__":

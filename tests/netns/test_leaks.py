@@ -364,7 +364,7 @@ def steady(_world):
 def live(_world):
     with spaces("here") as (stack, here):
         server = leaky.start(stack, here, "live")
-        with Tracer("--netns", here.name, "--threshold", "0.3") as tracer:
+        with Tracer("--netns", here.name, "--threshold", "0.3", recorded=True) as tracer:
             ports = server.leak(3)
             found = collect(tracer, server, 3)
             server.close(3)
@@ -397,7 +397,7 @@ def live_text(_world):
         with spaces("here") as (stack, here):
             server = leaky.start(stack, here, "live-name")
             with Tracer("--netns", here.name, "--threshold", "0.3", "-d", "1.5",
-                        output=output) as tracer:
+                        output=output, recorded=True) as tracer:
                 port = one(server.leak(1), "sockets")
                 outcome = tracer.wait()
         lines = [line.decode() for line in outcome.lines if b"CLOSE_WAIT" in line]

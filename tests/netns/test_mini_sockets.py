@@ -225,7 +225,7 @@ def older(_world):
         with here:
             pairs = {family: Pair(family).close_server_first() for family in (2, 10)}
             closed = time.clock_gettime_ns(time.CLOCK_REALTIME)
-            with Tracer("--netns", here.name) as tracer:
+            with Tracer("--netns", here.name, recorded=True) as tracer:
                 taken = pairs[2]
                 Pair(2, taken.client_port, taken.server_port)
                 wait = wait_of(tracer, taken.server_port)

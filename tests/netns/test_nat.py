@@ -8,63 +8,32 @@ import sys
 from harness import tap
 from harness.capture import Capture, compare
 from harness.expect import expect
-from harness.namespace import Namespace, connect_by_veth
-from harness.puppet import Puppet
 from harness.tap import Failure, case
 from harness.tracer import Tracer
-
-PORT_OUTSIDE, PORT_INSIDE = 8000, 9000
-RULES = """
-table inet translate {{
-  chain before {{
-    type nat hook prerouting priority dstnat;
-    ip daddr 10.77.1.2 tcp dport {outside} dnat ip to 10.77.2.2:{inside}
-    ip6 daddr fd77:1::2 tcp dport {outside} dnat ip6 to [fd77:2::2]:{inside}
-  }}
-  chain after {{
-    type nat hook postrouting priority srcnat;
-    oifname "veth2l" masquerade random
-  }}
-}}
-"""
+from harness.translated import INSIDE_4, INSIDE_6, OUTSIDE_4, OUTSIDE_6, Translated
 
 
-class World:
-    """client - veth1 - router - veth2 - server"""
-
+class World(Translated):
     def __enter__(self):
+        super().__enter__()
         with contextlib.ExitStack() as stack:
-            self.client_side, self.router, self.server_side = (
-                Namespace(label) for label in ("client", "router", "server"))
-            for namespace in (self.client_side, self.router, self.server_side):
-                stack.callback(namespace.remove)
-            self.client_end = connect_by_veth(self.client_side, self.router, 1)[0]
-            self.server_end = connect_by_veth(self.router, self.server_side, 2)[1]
-            self.router.sysctl("net.ipv4.ip_forward", 1)
-            self.router.sysctl("net.ipv6.conf.all.forwarding", 1)
-            self.router.nft(RULES.format(outside=PORT_OUTSIDE, inside=PORT_INSIDE))
-            self.tracer = stack.enter_context(Tracer())
-            self._stack = stack.pop_all()
+            stack.push(super().__exit__)
+            self.tracer = stack.enter_context(Tracer(recorded=True))
+            self._traced = stack.pop_all()
         return self
 
     def __exit__(self, *details):
-        return self._stack.__exit__(*details)
+        return self._traced.__exit__(*details)
 
     @contextlib.contextmanager
-    def connected(self, inside, outside):
+    def captured(self, inside, outside):
         """A client and a server with the router between them, and what both sides capture."""
         with contextlib.ExitStack() as stack:
-            server, client = Puppet(self.server_side, "server"), Puppet(self.client_side, "client")
-            stack.callback(server.stop)
-            stack.callback(client.stop)
             captures = (Capture(self.client_side, self.client_end, "10.77.1.2"),
                         Capture(self.server_side, self.server_end, "10.77.2.1"))
             for capture in captures:
                 stack.callback(capture.close)
-            server.listen(inside, 8, PORT_INSIDE)
-            client.connect(outside, PORT_OUTSIDE)
-            server.accept()
-            yield client, server, captures
+            yield *stack.enter_context(self.connected(inside, outside)), captures
 
     def teardown(self, puppet):
         def wanted(found):
@@ -86,7 +55,7 @@ def one_connection(ours, theirs, captures):
 
 
 def through(world, inside, outside):
-    with world.connected(inside, outside) as (client, server, captures):
+    with world.captured(inside, outside) as (client, server, captures):
         client.close()
         server.read_end()
         server.acknowledge_now()
@@ -103,17 +72,17 @@ def through(world, inside, outside):
 
 @case("four-way, IPv4")
 def four_way_4(world):
-    through(world, "10.77.2.2", "10.77.1.2")
+    through(world, INSIDE_4, OUTSIDE_4)
 
 
 @case("four-way, IPv6")
 def four_way_6(world):
-    through(world, "fd77:2::2", "fd77:1::2")
+    through(world, INSIDE_6, OUTSIDE_6)
 
 
 @case("reset")
 def reset(world):
-    with world.connected("10.77.2.2", "10.77.1.2") as (client, server, captures):
+    with world.captured(INSIDE_4, OUTSIDE_4) as (client, server, captures):
         client.send(10)
         server.receive(10)
         server.linger(0)

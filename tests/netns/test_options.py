@@ -72,7 +72,7 @@ class World:
                 if found["local"].get("netns") in (self.left.inode, self.right.inode)]
 
     def expect(self, expected, *options):
-        with Tracer(*options) as tracer:
+        with Tracer(*options, recorded=True) as tracer:
             with self.open() as opened:
                 self.close(opened)
             outcome = tracer.stop()
@@ -217,7 +217,7 @@ def table(world):
 
 @case("--packets none: states without segments")
 def no_packets(world):
-    with Tracer("--packets", "none", "--netns", world.left.name) as tracer:
+    with Tracer("--packets", "none", "--netns", world.left.name, recorded=True) as tracer:
         with world.open() as opened:
             world.close(opened)
         tracer.stop()
@@ -229,7 +229,8 @@ def no_packets(world):
 
 @case("--packets xdp: the same closes, seen by XDP on their way in")
 def xdp(world):
-    with Tracer("--packets", "xdp", "--netns", world.right.name) as tracer:
+    with Tracer("--packets", "xdp", "--netns", world.right.name,
+                recorded=True) as tracer:
         with world.open() as opened:
             world.close(opened)
         tracer.stop()

@@ -56,7 +56,7 @@ def forking():
         stack.callback(here.remove)
         ends = Destruction(here)
         stack.callback(ends.close)
-        tracer = stack.enter_context(Tracer())
+        tracer = stack.enter_context(Tracer(recorded=True))
         stack.enter_context(bystanders())
         with here:
             workload = subprocess.Popen(

@@ -62,6 +62,10 @@ class Population:
     def reconcile(self):
         return self._ask("reconcile")["gone"]
 
+    def add(self, left):
+        """One that the kernel does not have, as if it had been listed with so many ms left."""
+        self._process.stdin.write(f"add {left}\n")
+
     def __enter__(self):
         return self
 
@@ -337,6 +341,17 @@ def destroyed():
                 equal("ends", {end for (*_, end) in read.ended}, {"destroyed"})
     finally:
         here.remove()
+
+
+@case("one that may have gone since it was listed is not counted")
+def gone_since():
+    with counted() as (_, population):
+        population.add(0)
+        population.add(15)
+        equal("now", population.read().now(), 0)
+        population.add(30000)
+        equal("now", population.read().now(), 1)
+        equal("gone", population.reconcile(), 1)
 
 
 @case("a namespace that is deleted takes all with it, and is not kept alive")

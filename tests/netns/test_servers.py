@@ -92,8 +92,8 @@ def count_objects(place, teardowns):
            [f"{(told - gone)[key]} objects too many: {key}" for key in told - gone]
 
 
-def check(place, addresses, *options):
-    with Tracer(*options) as tracer:
+def check(place, addresses, *options, recorded=False):
+    with Tracer(*options, recorded=recorded) as tracer:
         place.load(addresses)
         place.wait_ends()
         streams = place.capture.finish()
@@ -123,7 +123,7 @@ def loopback():
         check(Place(stack, here, here, "lo", "127.9.9.9"), ["127.0.0.1", "::1"])
 
 
-def between_namespaces(*options, whole=True):
+def between_namespaces(*options, whole=True, recorded=False):
     with contextlib.ExitStack() as stack:
         left, right = Namespace("clients"), Namespace("servers")
         stack.callback(left.remove)
@@ -133,7 +133,7 @@ def between_namespaces(*options, whole=True):
             for namespace, end in zip((left, right), ends):
                 namespace.ip("link", "set", end, "gso_max_segs", "1")
         check(Place(stack, left, right, ends[0], "10.77.1.2"), ["10.77.1.2", "fd77:1::2"],
-              *options)
+              *options, recorded=recorded)
 
 
 @case("between two namespaces", deadline=180)
@@ -148,9 +148,9 @@ def veth_xdp():
     between_namespaces("--packets", "xdp", whole=False)
 
 
-@case("between two namespaces, segments as small as on a wire", deadline=180)
+@case("between two namespaces, segments as small as on a wire, recorded", deadline=180)
 def veth_small():
-    between_namespaces(whole=False)
+    between_namespaces(whole=False, recorded=True)
 
 
 if __name__ == "__main__":

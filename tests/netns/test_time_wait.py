@@ -28,6 +28,9 @@ CONNECTIONS = 100 # of each family
 NOMINAL, LONGEST = 60_000_000_000, 65_000_000_000
 # The judge looks at the table this often at least, and the tool may be this late, in ns.
 MISSED_BY = 20_000_000
+# Of ends. Some machines run no program in softirqs that interrupt process 1: how many these are is
+# up to what it does just then, that each is noticed and counted is up to the tool.
+UNSEEN_MOST = 0.01
 REUSE_AFTER = 1.1 # tcp_tw_reuse wants a second to have passed
 
 
@@ -114,7 +117,6 @@ class Crowd:
 
     FIRST, MORE = 100_000, 100_000 # the first make room for open closes, which is used again
     MOST_BYTES = 150 # of the tool, for each
-    MOST_UNSEEN = 20 # ends
     SETTLED = 1 # seconds: what is kept of a close that was reported is gone
     CHURN = os.path.join(BUILD, "tests/workload/churn")
 
@@ -167,13 +169,12 @@ class Crowd:
         equal("counted by the kernel's programs",
               {name: count for name, count in ended.items() if count and name != "unknown"},
               {"timer": self.FIRST + self.MORE - unseen})
-        if unseen > self.MOST_UNSEEN:
+        if unseen > UNSEEN_MOST * (self.FIRST + self.MORE):
             raise Failure(f"the end of {unseen} is not known")
         equal("lost", self._counter.stop().summary["lost"], 0)
 
     def check(self):
-        """Each was told of once, by its timer, and nothing was lost. (The kernel may not run the
-        program for one in a hundred thousand; that is noticed, and counted.)"""
+        """Each was told of once, by its timer, and what was not seen is counted."""
         summary = self._tracer.stop().summary
         self._file.seek(0)
         ends, unseen = collections.Counter(), 0
@@ -181,15 +182,15 @@ class Crowd:
             if line.startswith(b'{"type":"time_wait"'):
                 wait = json.loads(line)
                 ends[wait.get("ended_by")] += 1
-                if wait.get("inferred") == ["ended_by"]:
+                if is_unseen(wait):
                     unseen += 1
                 elif not NOMINAL <= wait.get("duration_ns", 0) < LONGEST:
                     raise Failure(f"it lasted too short or too long: {wait}")
         note(f"the end of {unseen} was not seen")
         equal("how they ended", ends, {"timer": self.FIRST + self.MORE})
         equal("lost", summary["lost"], unseen)
-        if unseen > self.MOST_UNSEEN:
-            raise Failure("those are too many")
+        if unseen > UNSEEN_MOST * (self.FIRST + self.MORE):
+            raise Failure(f"the end of {unseen} was not seen")
         self._check_counter()
 
 
@@ -227,14 +228,25 @@ def watch_timers():
                 widest = max(widest, now - looked) if before - left else widest
                 before, looked = left, now
                 select.select([], [], [], 0.002)
+        unseen = 0
         for family, port in ports:
             wait = tracer.take(of("time_wait", port, [4 if family == socket.AF_INET else 6]),
                                "TIME_WAIT")
-            check_timer(wait, *gone[family, port])
+            if is_unseen(wait):
+                unseen += 1
+            else:
+                check_timer(wait, *gone[family, port])
         for one in again:
             one.check(tracer.take(of("time_wait", one.port), "TIME_WAIT"))
-        note(f"{len(ports)} ended; the judge looked every {widest / 1e6:.1f} ms at least")
-        tracer.stop()
+        note(f"{len(ports)} ended, the end of {unseen} was not seen; the judge looked every "
+             f"{widest / 1e6:.1f} ms at least")
+        equal("lost", tracer.stop().summary["lost"], unseen)
+        if unseen > UNSEEN_MOST * len(ports):
+            raise Failure(f"the end of {unseen} was not seen")
+
+
+def is_unseen(wait):
+    return wait.get("inferred") == ["ended_by"]
 
 
 def check_timer(wait, listed, missing):

@@ -201,6 +201,8 @@ def forecast(_world):
 
 
 GROUPS = 16384 # that there is room for
+# Of connections: some kernels run no program in softirqs that interrupt certain threads.
+UNHEARD = 0.01
 
 
 def from_many_addresses(here, count):
@@ -237,8 +239,11 @@ def crowded(_world):
     with counted() as (here, tracer):
         from_many_addresses(here, GROUPS + 100)
         summary = last_summary(tracer)
-    equal("population", summary["population"], GROUPS + 100)
-    if summary["crowded_out"] < 100:
+    unheard = GROUPS + 100 - summary["population"]
+    note(f"unheard of: {unheard}")
+    if not 0 <= unheard <= GROUPS * UNHEARD:
+        raise Failure(f"the population is {summary['population']}")
+    if summary["crowded_out"] < 100 - unheard:
         raise Failure(f"crowded out are {summary['crowded_out']}")
 
 

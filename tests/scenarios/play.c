@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * Plays a scenario: turns a readable script of records into real ones, feeds them to the core and
- * prints what an output makes of the reports. `play json|text|table SCRIPT`, or `play summary
- * SCRIPT` for what timewait makes of them, in the end. The script:
+ * prints what an output makes of the reports. `play json|text|table|page SCRIPT [RECORDING]`, or
+ * `play summary ...` for what timewait makes of them, in the end. With RECORDING the run is written
+ * to that file, and what is printed is a replay of it. The script:
  *
  *   end NAME ADDRESS:PORT isn N [peer NAME] [netns N] [id N] [role client|server] [sent N]
- *       [received N] [owner HOW PID COMM] [born MS] [cgroup N]
+ *       [received N] [owner HOW PID COMM] [born MS] [cgroup N] [from N]
  *   MS state NAME FROM TO [context WORD,...] [error ERRNO] [task PID COMM] [unread N] [old]
  *   MS segment NAME FLAGS seq R ack R [len N] [on IF/HOOK[/NETNS]] [ttl N] [ipid N] [as NAME NAME]
+ *       [frame N] [from N]
+ *   MS wire NAME [stream N] [seen SYN,...] [born MS] [irtt US] [scales N N] [assumed] [bytes N N]
+ *       [role client|server] [told] [from N]
  *   MS reset NAME sent|received [reason N] [active] [in STATE]
  *   MS retransmit NAME
  *   MS expired NAME [STATE] | MS restarted NAME [STATE] | MS taken NAME client|server [MS]
@@ -17,10 +21,15 @@
  *   MS advance | MS end
  *   wire            there are no sockets: report connections
  *   questions       someone looks at the kernel's table: the answers are found, removed
+ *   join FIRST SECOND CLOCK   two recordings are read together: their names, and how many ms the
+ *                   clock of the second is ahead
  *   limit connections N | limit segments N | limit time-waits N
  *
  * Sequence numbers are relative to the ends' initial ones; a state's counters follow from `sent`,
  * `received` and the states passed. `as A B` gives a segment the addresses of two other ends (NAT).
+ * `wire` is what a foreign capture tells; what it has of the connection is seen:
+ * syn,syn-ack,ack,data,fin,rst. `from` is 0 or 1: the one of two recordings that tells. Times are
+ * true times.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,6 +40,8 @@
 #include "core/correlator.h"
 #include "core/time_wait_counts.h"
 #include "output/output.h"
+#include "recorded.h"
+#include "together.h"
 
 #define ENDS 16
 #define WORDS 40
@@ -42,6 +53,7 @@ struct end {
 	uint8_t address[16];
 	uint16_t port;
 	uint32_t isn, netns;
+	uint16_t source;
 	uint64_t id, sent, received, born, cgroup;
 	uint8_t role;
 	struct owner owner;
@@ -57,6 +69,10 @@ struct play {
 	struct time_wait_counts *counts; /* NULL: the reports themselves are asked for */
 	uint64_t time;                   /* of the latest event */
 	struct output output;
+	const char *recording;     /* NULL: it is not recorded */
+	struct recorder *recorder; /* while it is */
+	struct names *names;       /* while it is replayed */
+	struct together *together; /* NULL: there is one recording */
 	unsigned int line;
 	char *words[WORDS + 1];
 	unsigned int word_count, at;
@@ -170,6 +186,8 @@ static void declare_end(struct play *play)
 			end->sent = number(play);
 		else if (have(play, "received"))
 			end->received = number(play);
+		else if (have(play, "from"))
+			end->source = (uint16_t)number(play) % JOIN_SOURCES;
 		else if (have(play, "cgroup"))
 			end->cgroup = number(play);
 		else if (have(play, "born"))
@@ -190,7 +208,15 @@ static void feed(struct play *play, void *record, uint16_t kind, size_t size, ui
 	header->kind = kind;
 	header->length = (uint16_t)size;
 	header->time = time;
+	if (play->together) {
+		together_add(play->together, header);
+		return;
+	}
+	if (play->recorder && recorder_advance(play->recorder, time))
+		fail(play, "cannot be recorded");
 	correlator_feed(play->correlator, header, size);
+	if (play->recorder)
+		recorder_add(play->recorder, header);
 }
 
 static void set_flow(struct flow *flow, const struct end *from, const struct end *to)
@@ -204,6 +230,7 @@ static void set_flow(struct flow *flow, const struct end *from, const struct end
 static void socket_header(struct record *header, const struct end *end)
 {
 	header->netns = end->netns;
+	header->source = end->source;
 	set_flow(&header->flow, end, end->peer);
 }
 
@@ -213,7 +240,7 @@ static uint16_t parse_context(struct play *play)
 		const char *name;
 		uint16_t bit;
 	} words[] = {{"call", CONTEXT_CALL},           {"exiting", CONTEXT_EXITING},
-		     {"last-ref", CONTEXT_LAST_REF},   {"kthread", CONTEXT_KTHREAD},
+		     {"last-ref", CONTEXT_LAST_REF},   {"proxy", CONTEXT_PROXY},
 		     {"orphan", CONTEXT_ORPHAN},       {"fin-seen", CONTEXT_FIN_SEEN},
 		     {"no-socket", CONTEXT_NO_SOCKET}, {"linger-0", CONTEXT_LINGER_0},
 		     {"linger-2", CONTEXT_LINGER_2},   {"snapshot", CONTEXT_SNAPSHOT},
@@ -345,7 +372,10 @@ static void parse_place(struct play *play, struct segment_record *record)
 static void play_segment(struct play *play, uint64_t time)
 {
 	struct end *end = find_end(play, word(play));
-	struct segment_record record = {.window = 502, .ttl = 64, .hook = HOOK_CAPTURE};
+	struct segment_with_tail whole = {
+		.segment = {.window = 502, .ttl = 64, .hook = HOOK_CAPTURE}};
+	struct segment_record record = whole.segment;
+	size_t size = sizeof(record);
 
 	socket_header(&record.header, end);
 	record.flags = parse_flags(play);
@@ -364,14 +394,72 @@ static void play_segment(struct play *play, uint64_t time)
 			record.ttl = (uint8_t)number(play);
 		else if (have(play, "ipid"))
 			record.ip_id = (uint16_t)number(play);
-		else if (have(play, "as")) {
+		else if (have(play, "from"))
+			record.header.source = (uint16_t)number(play) % JOIN_SOURCES;
+		else if (have(play, "frame")) {
+			whole.tail.frame = number(play);
+			size = sizeof(whole);
+		} else if (have(play, "as")) {
 			struct end *from = find_end(play, word(play));
 
 			set_flow(&record.header.flow, from, find_end(play, word(play)));
 		} else
 			fail(play, "not a word of a segment");
 	}
-	feed(play, &record, RECORD_SEGMENT, sizeof(record), time);
+	whole.segment = record;
+	feed(play, &whole, RECORD_SEGMENT, size, time);
+}
+
+static uint8_t parse_seen(struct play *play)
+{
+	static const char *const names[] = {"syn", "syn-ack", "ack", "data", "fin", "rst"};
+	char *list = (char *)word(play), *name;
+	uint8_t seen = 0;
+
+	while ((name = strsep(&list, ",")))
+		for (unsigned int bit = 0; bit < 6; bit++)
+			if (strcmp(names[bit], name) == 0)
+				seen |= (uint8_t)(1 << bit);
+	return seen;
+}
+
+static void play_wire(struct play *play, uint64_t time)
+{
+	struct end *end = find_end(play, word(play));
+	struct wire_record record = {
+		.ends = {{.isn = end->isn, .isn_how = WIRE_ISN_SYN, .wscale = WIRE_SCALE_UNKNOWN},
+			 {.isn = end->peer->isn,
+			  .isn_how = WIRE_ISN_SYN,
+			  .wscale = WIRE_SCALE_UNKNOWN}}};
+
+	socket_header(&record.header, end);
+	while (play->at < play->word_count) {
+		if (have(play, "stream"))
+			record.stream = (uint32_t)number(play);
+		else if (have(play, "seen"))
+			record.completeness = parse_seen(play);
+		else if (have(play, "born"))
+			record.born = START - number(play) * 1000000;
+		else if (have(play, "irtt"))
+			record.initial_rtt = number(play) * 1000;
+		else if (have(play, "role"))
+			record.role = strcmp(word(play), "client") == 0 ? ROLE_CLIENT : ROLE_SERVER;
+		else if (have(play, "from"))
+			record.header.source = (uint16_t)number(play) % JOIN_SOURCES;
+		else if (have(play, "told"))
+			record.told = 1;
+		else if (have(play, "assumed"))
+			record.ends[0].isn_how = record.ends[1].isn_how = WIRE_ISN_ASSUMED;
+		else if (have(play, "scales")) {
+			record.ends[0].wscale = (uint8_t)number(play);
+			record.ends[1].wscale = (uint8_t)number(play);
+		} else if (have(play, "bytes")) {
+			record.ends[0].bytes = number(play);
+			record.ends[1].bytes = number(play);
+		} else
+			fail(play, "not a word of wire");
+	}
+	feed(play, &record, RECORD_WIRE, sizeof(record), time);
 }
 
 static void play_reset(struct play *play, uint64_t time)
@@ -435,6 +523,8 @@ static void play_event(struct play *play, uint64_t time)
 		play_state(play, time);
 	} else if (have(play, "segment")) {
 		play_segment(play, time);
+	} else if (have(play, "wire")) {
+		play_wire(play, time);
 	} else if (have(play, "reset")) {
 		play_reset(play, time);
 	} else if (have(play, "retransmit")) {
@@ -456,9 +546,12 @@ static void play_event(struct play *play, uint64_t time)
 		record.count = number(play);
 		feed(play, &record, RECORD_LOSS, sizeof(record), time);
 	} else if (have(play, "advance")) {
-		correlator_advance(play->correlator, time);
+		feed(play, &header, RECORD_TICK, sizeof(header), time);
 	} else if (have(play, "end")) {
 		feed(play, &header, RECORD_END, sizeof(header), time);
+		header.source = 1;
+		if (play->together)
+			feed(play, &header, RECORD_END, sizeof(header), time);
 	} else {
 		play_time_wait(play, time);
 	}
@@ -470,6 +563,8 @@ static bool report(void *context, const struct teardown_report *teardown)
 
 	if (!play->counts)
 		play->output.format->teardown(&play->output, teardown);
+	if (play->recorder)
+		recorded_verdict(play->recorder, &play->output, teardown);
 	return true;
 }
 
@@ -517,6 +612,41 @@ static void question(void *context, const struct flow *flow, uint32_t netns)
 	(void)context, (void)flow, (void)netns;
 }
 
+static void play_join(struct play *play)
+{
+	static struct together together;
+
+	play->together = &together;
+	for (unsigned int i = 0; i < JOIN_SOURCES; i++)
+		together.shown.names[i] = strdup(word(play));
+	together.shown.lookup = play->output.options.lookup;
+	together.wall_offset = play->output.options.wall_offset;
+	together.clock = (int64_t)(strtod(word(play), NULL) * 1e6);
+}
+
+static void begin_core(struct play *play)
+{
+	const struct correlator_listener listener = {
+		.teardown = report,
+		.time_wait = report_time_wait,
+		.time_wait_began = report_begin,
+		.question = play->questions ? question : NULL,
+		.context = play,
+	};
+
+	play->correlator = correlator_new(&play->settings, &listener);
+}
+
+static void begin(struct play *play)
+{
+	static struct output_lookup nothing;
+
+	if (play->recording && !play->together)
+		play->recorder = recorded_begin(play->recording, &play->output.options, &nothing,
+						play->questions, START);
+	begin_core(play);
+}
+
 static void play_limit(struct play *play)
 {
 	if (have(play, "connections"))
@@ -549,79 +679,157 @@ static void play_line(struct play *play, char *line)
 		play->settings.wire = true;
 	} else if (have(play, "questions")) {
 		play->questions = true;
+	} else if (have(play, "join")) {
+		play_join(play);
 	} else if (have(play, "limit")) {
 		play_limit(play);
 	} else {
-		uint64_t time = START + (uint64_t)(strtod(word(play), NULL) * 1e6 + 0.5);
-
-		const struct correlator_listener listener = {
-			.teardown = report,
-			.time_wait = report_time_wait,
-			.time_wait_began = report_begin,
-			.question = play->questions ? question : NULL,
-			.context = play,
-		};
-
-		play->time = time;
-		if (!play->correlator)
-			play->correlator = correlator_new(&play->settings, &listener);
-		play_event(play, time);
+		play->time = START + (uint64_t)(strtod(word(play), NULL) * 1e6 + 0.5);
+		if (!play->correlator && !play->together)
+			begin(play);
+		play_event(play, play->time);
 	}
 	if (play->at != play->word_count)
 		fail(play, "words left over");
 }
 
+static void play_script(struct play *play, const char *path)
+{
+	FILE *script = fopen(path, "r");
+	char line[1024];
+
+	if (!script)
+		fail(play, strerror(errno));
+	while (fgets(line, sizeof(line), script)) {
+		play->line++;
+		play_line(play, line);
+	}
+	fclose(script);
+}
+
+/* What the session is asked for: it knows, or a recording says. */
+
+static const char *told(struct play *play, enum name_kind kind, uint64_t number, const char *name)
+{
+	if (play->names)
+		return names_get(play->names, kind, number);
+	if (play->recorder)
+		recorder_name(play->recorder, kind, number, name);
+	return name;
+}
+
 /* The letters that parse_place() packed into the index. */
 static const char *interface_name(void *context, uint32_t netns, uint32_t interface)
 {
+	uint64_t number = (uint64_t)netns << 32 | interface;
 	static char name[5];
 	unsigned int at = 4;
 
-	(void)context, (void)netns;
 	for (; interface && at > 0; interface /= 256)
 		name[--at] = (char)(interface % 256);
-	return at < 4 ? name + at : NULL;
+	return told(context, NAME_INTERFACE, number, at < 4 ? name + at : NULL);
 }
 
 static const char *reset_reason(void *context, uint32_t reason)
 {
-	(void)context;
-	return reason == 11 ? "TCP_ABORT_ON_CLOSE" : NULL;
+	return told(context, NAME_RESET_REASON, reason, reason == 11 ? "TCP_ABORT_ON_CLOSE" : NULL);
 }
 
 static const char *cgroup_path(void *context, uint64_t cgroup)
 {
-	(void)context;
-	return cgroup == 7 ? "/user.slice" : NULL;
+	return told(context, NAME_CGROUP, cgroup, cgroup == 7 ? "/user.slice" : NULL);
+}
+
+/* Forgets what another run has left. */
+static void begin_output(struct play *play, const char *format)
+{
+	static const struct core_stats none;
+
+	/* What was begun before is not wanted after all. */
+	if (play->output.format)
+		play->output.format->end(&play->output, &none, 0);
+	correlator_free(play->correlator);
+	time_wait_counts_free(play->counts);
+	buffer_done(&play->output.out);
+	play->correlator = NULL;
+	play->counts = strcmp(format, "summary") == 0 ? time_wait_counts_new() : NULL;
+	play->output = (struct output){
+		.format = output_format_find(play->counts ? "json" : format),
+		.options = {.wall_offset = 1784000000000000000,
+			    .lookup = {.context = play,
+				       .interface_name = interface_name,
+				       .reset_reason = reset_reason,
+				       .cgroup_path = cgroup_path}},
+	};
+	if (!play->output.format)
+		fail(play, "no such format");
+	if (play->together) {
+		play->output.options.wall_offset = 0;
+		play->output.options.join = &play->together->shown;
+	}
+	play->output.format->begin(&play->output);
+}
+
+static void play_together(struct play *play, const char *format)
+{
+	bool captures = play->settings.wire;
+	const struct record *record;
+
+	if (!together_begin(play->together))
+		fail(play, "no memory");
+	play->settings = join_settings(&play->together->shown.clock, captures);
+	begin_output(play, format);
+	begin_core(play);
+	while ((record = join_next(play->together->join)))
+		correlator_feed(play->correlator, record, record->length);
+	together_end(play->together);
+}
+
+static void replay_start(void *context, const struct recording_start *start)
+{
+	struct play *play = context;
+
+	play->questions = start->questions;
+	play->output.options.wall_offset = start->wall_offset;
+	begin_core(play);
+}
+
+static void replay_call(void *context, const struct record *record, size_t length)
+{
+	const struct play *play = context;
+
+	correlator_feed(play->correlator, record, length);
+}
+
+static void replay(struct play *play, const char *format)
+{
+	const struct recording_listener listener = {
+		.start = replay_start, .take = replay_call, .context = play};
+
+	if (recorder_close(play->recorder))
+		fail(play, "cannot be recorded");
+	play->recorder = NULL;
+	play->names = names_new();
+	begin_output(play, format);
+	recorded_replay(play->recording, &listener, play->names);
 }
 
 int main(int argc, char **argv)
 {
 	static struct play play;
-	char line[1024];
-	FILE *script;
 
-	if (argc != 3 || !(script = fopen(argv[2], "r"))) {
-		fprintf(stderr, "usage: play json|text|table|summary SCRIPT\n");
+	if (argc < 3 || argc > 4) {
+		fprintf(stderr, "usage: play json|text|table|page|summary SCRIPT [RECORDING]\n");
 		return 2;
 	}
 	play.settings = correlator_defaults;
-	if (strcmp(argv[1], "summary") == 0)
-		play.counts = time_wait_counts_new();
-	play.output.format = output_format_find(play.counts ? "json" : argv[1]);
-	if (!play.output.format)
-		return 2;
-	play.output.options.wall_offset = 1784000000000000000;
-	play.output.options.lookup.interface_name = interface_name;
-	play.output.options.lookup.reset_reason = reset_reason;
-	play.output.options.lookup.cgroup_path = cgroup_path;
-	buffer_init(&play.output.out);
-	play.output.format->begin(&play.output);
-	while (fgets(line, sizeof(line), script)) {
-		play.line++;
-		play_line(&play, line);
-	}
-	fclose(script);
+	play.recording = argv[3];
+	begin_output(&play, argv[1]);
+	play_script(&play, argv[2]);
+	if (play.recorder)
+		replay(&play, argv[1]);
+	if (play.together)
+		play_together(&play, argv[1]);
 	if (play.counts)
 		show_summary(&play);
 	else if (play.correlator)
@@ -631,5 +839,6 @@ int main(int argc, char **argv)
 	buffer_done(&play.output.out);
 	correlator_free(play.correlator);
 	time_wait_counts_free(play.counts);
+	names_free(play.names);
 	return 0;
 }

@@ -10,6 +10,11 @@ import shutil
 import subprocess
 import sys
 
+import checks
+
+sys.path.append(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../bench"))
+import table
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 SOURCES = ("bpf", "user", "vmlinux", "tests")
 TOP_LEVEL = {"Makefile", "README.md", "LICENSE", "bpf", "user", "vmlinux", "tests"}
@@ -19,13 +24,14 @@ COLUMNS = 100
 # README's "How it works": room, what of ours it may include. The first room that fits a file is
 # its room.
 SHARED = ["bpf/record.h", "bpf/settings.h", "bpf/filter.h", "bpf/population.h",
-          "bpf/origin.h"]
+          "bpf/origin.h", "bpf/task_file.h"]
 BPF = [*SHARED, "bpf/*.bpf.h", "vmlinux/vmlinux.h"]
 ROOMS = [
     ("bpf/record.h", []),
     ("bpf/settings.h", ["bpf/record.h"]),
     ("bpf/population.h", ["bpf/record.h"]),
     ("bpf/origin.h", ["bpf/record.h"]),
+    ("bpf/task_file.h", ["bpf/record.h"]),
     ("bpf/filter.h", ["bpf/record.h", "bpf/settings.h"]),
     ("bpf/socket/held.h", ["bpf/record.h"]),
     ("bpf/packet/parse.h", ["bpf/record.h", "vmlinux/vmlinux.h"]),
@@ -33,6 +39,7 @@ ROOMS = [
     ("bpf/socket", [*BPF, "bpf/socket"]),
     ("bpf/population", [*BPF, "bpf/population", "bpf/population.h"]),
     ("bpf/close_wait", [*BPF, "bpf/close_wait"]),
+    ("bpf/task_files", BPF),
     ("bpf", BPF),
     ("vmlinux", []),
     ("user/base", ["user/base"]),
@@ -42,13 +49,14 @@ ROOMS = [
     ("user/kernel", ["user/base", "user/host", "user/kernel", "bpf/record.h", "bpf/settings.h",
                      "bpf/population.h", "bpf/origin.h", "bpf/packet/fin_acks.h",
                      "bpf/socket/held.h", "*.skel.h"]),
-    ("user/owner", ["user/base", "user/host", "user/owner"]),
+    ("user/owner", ["user/base", "user/host", "user/owner", "bpf/task_file.h"]),
     ("user/symbols", ["user/base", "user/host", "user/symbols"]),
     ("user/capture", ["user/base", "user/host", "user/capture", "bpf/record.h",
                       "bpf/packet/parse.h"]),
     ("user/output", ["user/base", "user/host", "user/output", "user/core/report.h",
                      "user/core/classifier.h", "user/core/tcp_state.h",
-                     "user/core/time_wait_summary.h", "user/core/close_wait.h"]),
+                     "user/core/time_wait_summary.h", "user/core/close_wait.h",
+                     "user/core/clock_offset.h", "user/core/joined.h"]),
     ("user", ["user", "user/base", "user/host", "user/core", "user/kernel", "user/owner",
               "user/symbols", "user/capture", "user/output", *SHARED]),
 ]
@@ -155,27 +163,85 @@ def python():
     return wrong
 
 
+# Makes markup or code of a string, or asks somebody else for something.
+NOT_IN_PAGES = re.compile(r"""innerHTML|outerHTML|insertAdjacentHTML|createContextualFragment|
+    srcdoc|DOMParser|document\.write|\beval\b|new\s+Function|setTimeout\(\s*["'`]|javascript:|
+    \bfetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|\bimport\b|https?://""", re.VERBOSE)
+NAMESPACE = "http://www.w3.org/2000/svg" # a name, nothing that is asked for
+
+
+def page_scripts():
+    """Names from outside only ever become text; the page is all there is."""
+    wrong = []
+    node = shutil.which("node")
+    for path in files(".js", ".css", ".html"):
+        if not path.startswith(("user/output/page/", "tests/page/")):
+            continue
+        text = text_of(path)
+        if "SPDX-License-Identifier:" not in "".join(text.splitlines(True)[:2]):
+            wrong.append(f"{path} does not name its license")
+        for number, line in enumerate(text.splitlines(), 1):
+            if len(line.expandtabs(8)) > COLUMNS or line != line.rstrip():
+                wrong.append(f"{path}:{number}: too long, or blanks at the end")
+            found = NOT_IN_PAGES.search(line.replace(NAMESPACE, ""))
+            if found and path.startswith("user/"):
+                wrong.append(f"{path}:{number}: {found.group(0)}")
+        if path.endswith(".js") and node:
+            done = subprocess.run([node, "--check", os.path.join(TOP, path)], capture_output=True,
+                                  text=True, check=False)
+            wrong += done.stderr.splitlines()[:5] if done.returncode else []
+    return wrong
+
+
+MAP = re.compile(r"(/\*(?:(?!\*/).)*\*/)?\s*struct(?: \w+)? \{\s*"
+                 r"__uint\(type, BPF_MAP_TYPE_(\w+)\);", re.DOTALL)
+GROWING = ("HASH", "LRU_HASH", "RINGBUF") # where others decide how many there are
+
+
+def maps():
+    """Each BPF map says who writes it, and one that fills up what happens then."""
+    wrong, found = [], 0
+    for path in files(".bpf.c", ".bpf.h"):
+        for comment, kind in MAP.findall(text_of(path)):
+            found += 1
+            words = ["Value:" if kind == "RINGBUF" else "Key:", "Writer"]
+            words += ["Bound:"] if kind in GROWING else []
+            wrong += [f"{path}: a map of type {kind} does not say its {word}" for word in words
+                      if word.lower() not in " ".join(comment.split()).lower()]
+    return wrong if found else ["no map was found"]
+
+
+OPTIONAL = re.compile(r'\bPROGRAM\("(\w+)"')
+HANDLER = re.compile(r'SEC\("[^"]+"\)\s*\n(?:int BPF_PROG\((\w+)|int (\w+)\()')
+
+
+def optional_programs():
+    """What is loaded only if the plan wants it is found by its name: one that is not there would
+    never be asked for."""
+    handlers = {first or second for path in files(".bpf.c")
+                for first, second in HANDLER.findall(text_of(path))}
+    named = OPTIONAL.findall(text_of("user/kernel/optional_programs.c"))
+    return [f"there is no program {name}" for name in named if name not in handlers] or \
+        ([] if named else ["no optional program was found"])
+
+
+def benchmarks():
+    if table.in_readme(text_of("README.md"))[1] != table.wanted():
+        return ["README's table is not that of the newest results: make update-bench-table"]
+    return []
+
+
 CASES = [("clang-format leaves every file as it is", formatted),
          ("rooms include only what they may", rooms),
          ("library rooms never print", silent_rooms),
+         ("BPF maps say their bounds", maps),
+         ("programs that can be missed are there", optional_programs),
          ("nothing else stands at the top", top_level),
          ("every file names its license", licensed),
-         ("Python files parse and keep to 100 columns", python)]
-
-
-def main():
-    failed = 0
-    print(f"1..{len(CASES)}")
-    for number, (name, check) in enumerate(CASES, 1):
-        found = check()
-        if isinstance(found, str):
-            print(f"ok {number} - {name} # {found}")
-            continue
-        failed += bool(found)
-        print(f"{'not ok' if found else 'ok'} {number} - {name}")
-        print("".join(f"# {line}\n" for line in found), end="")
-    return 1 if failed else 0
+         ("the scripts of the page parse and make no markup of text", page_scripts),
+         ("Python files parse and keep to 100 columns", python),
+         ("README's table is that of the newest results of make bench", benchmarks)]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(checks.run(CASES))

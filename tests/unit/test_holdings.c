@@ -24,10 +24,21 @@
 #include <cmocka.h>
 
 #include "descriptors.h"
+#include "kernel/features.h"
+#include "kernel/task_files_probe.h"
 #include "owner/holdings.h"
 #include "owner/memberships.h"
 
 static struct holdings *holdings;
+static struct task_files_probe *probe; /* NULL: no list is used */
+static bool fails;
+static unsigned int lists_opened;
+
+static int open_list(void *context)
+{
+	lists_opened++;
+	return fails ? -EPERM : task_files_probe_list(context);
+}
 
 static int set_up(void **state)
 {
@@ -41,6 +52,25 @@ static int tear_down(void **state)
 	(void)state;
 	holdings_free(holdings);
 	return 0;
+}
+
+/* The same by the kernel's list. */
+static int set_up_listed(void **state)
+{
+	const struct descriptors_list list = {open_list, probe};
+
+	lists_opened = 0;
+	fails = false;
+	if (set_up(state))
+		return -1;
+	holdings_set_list(holdings, &list);
+	return 0;
+}
+
+static int tear_down_listed(void **state)
+{
+	/* Else the walk would pass for it. */
+	return tear_down(state) || !lists_opened;
 }
 
 static uint64_t inode_of(int descriptor)
@@ -151,6 +181,40 @@ static void our_own_descriptors(void **state)
 	close(descriptor);
 	close(other);
 	close(copy);
+}
+
+static void count_call(void *context)
+{
+	(*(unsigned int *)context)++;
+}
+
+static void progress_is_told_in_every_scan(void **state)
+{
+	int descriptor = open_socket();
+	unsigned int calls = 0;
+	size_t count;
+
+	(void)state;
+	holdings_set_progress(holdings, count_call, &calls);
+	for (int i = 0; i < 3; i++) {
+		calls = 0;
+		assert_non_null(scan_for(inode_of(descriptor), &count));
+		assert_true(calls);
+	}
+	close(descriptor);
+}
+
+/* Where the list cannot be opened, /proc is walked. */
+static void no_list_to_be_had(void **state)
+{
+	int descriptor = open_socket();
+	size_t count;
+
+	(void)state;
+	fails = true;
+	assert_non_null(scan_for(inode_of(descriptor), &count));
+	assert_int_equal(count, 1);
+	close(descriptor);
 }
 
 static void nothing_before_a_scan(void **state)
@@ -412,6 +476,107 @@ static void the_first_thread_may_have_ended(void **state)
 	close(descriptor);
 }
 
+static void a_table_that_processes_share(void **state)
+{
+	int descriptor = open_socket();
+	const struct holding *found;
+	size_t count;
+	pid_t child;
+
+	(void)state;
+	child = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (child == 0)
+		for (;;)
+			pause();
+	found = scan_for(inode_of(descriptor), &count);
+	assert_int_equal(count, 2);
+	assert_int_equal(found[0].process->pid + found[1].process->pid, getpid() + child);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	close(descriptor);
+}
+
+static void *wait_as_thread(void *context)
+{
+	(void)context;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void *leave_table(void *context)
+{
+	const struct child *child = context;
+	uint64_t inode;
+
+	if (unshare(CLONE_FILES))
+		_exit(1);
+	inode = inode_of(open_socket());
+	if (write(child->ready, &inode, sizeof(inode)) != sizeof(inode))
+		_exit(1);
+	stay(child);
+}
+
+/* What threads share is told of once; what one alone has is not. */
+static void a_table_of_one_thread(void **state)
+{
+	int descriptor = open_socket();
+	struct child child;
+	pthread_t thread;
+	uint64_t own;
+	size_t count;
+
+	(void)state;
+	if (begin_child(&child, 0)) {
+		for (int i = 0; i < 4; i++)
+			if (pthread_create(&thread, NULL, wait_as_thread, NULL))
+				_exit(1);
+		if (pthread_create(&thread, NULL, leave_table, &child))
+			_exit(1);
+		wait_as_thread(NULL);
+	}
+	assert_int_equal(read(child.ready, &own, sizeof(own)), sizeof(own));
+	scan_for(inode_of(descriptor), &count);
+	assert_int_equal(count, 2);
+	assert_null(scan_for(own, &count));
+	end_child(&child);
+	close(descriptor);
+}
+
+#define MANY 800
+#define SHARING 4
+
+/* More of them than one reading of the list has room for. */
+static void many_descriptors(void **state)
+{
+	struct child children[SHARING];
+	uint64_t inodes[MANY];
+	int descriptors[MANY];
+
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		inodes[i] = inode_of(descriptors[i] = open_socket());
+	for (int i = 0; i < SHARING; i++) {
+		if (begin_child(&children[i], 0))
+			stay(&children[i]);
+		await_child(&children[i]);
+	}
+	assert_int_equal(holdings_scan(holdings, inodes, MANY), 0);
+	for (int i = 0; i < MANY; i++) {
+		const struct holding *found;
+		size_t count;
+
+		found = holdings_of(holdings, inodes[i], &count);
+		assert_int_equal(count, 1 + SHARING);
+		for (size_t k = 0; k < count; k++)
+			assert_int_equal(found[k].descriptor, descriptors[i]);
+		close(descriptors[i]);
+	}
+	/* A later one has the pipes of those before it. */
+	for (int i = SHARING - 1; i >= 0; i--)
+		end_child(&children[i]);
+}
+
 /* Children that hold the sockets and go at once, all the time. */
 static void fork_without_end(const struct child *child)
 {
@@ -563,11 +728,34 @@ static void a_path_may_be_too_long(void **state)
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define LISTED(function)                                                                           \
+	{                                                                                          \
+		"listed: " #function, function, set_up_listed, tear_down_listed, NULL              \
+	}
+
+static bool can_list(void)
+{
+	struct features features;
+	struct buffer why;
+
+	features_detect(&features, 0);
+	if (!features.has[FEATURE_TASK_FILES]) {
+		print_message("the kernel's list is not to be had: %s: skipped\n",
+			      features.reason[FEATURE_TASK_FILES]);
+		return false;
+	}
+	buffer_init(&why);
+	if (task_files_probe_open(&probe, &why))
+		print_error("%.*s\n", (int)why.length, why.data);
+	buffer_done(&why);
+	return true;
+}
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(our_own_descriptors),
+		TEST(progress_is_told_in_every_scan),
 		TEST(nothing_before_a_scan),
 		TEST(nobody_holds_what_is_closed),
 		TEST(a_child_inherits),
@@ -579,12 +767,39 @@ int main(void)
 		TEST(names_are_bytes),
 		TEST(a_zombie_holds_nothing),
 		TEST(the_first_thread_may_have_ended),
+		TEST(a_table_that_processes_share),
+		TEST(a_table_of_one_thread),
+		TEST(many_descriptors),
 		TEST(processes_that_come_and_go),
 		TEST(without_descriptors_it_is_an_error),
 		TEST(a_scan_goes_on_where_it_is_refused),
 		cmocka_unit_test(the_line_that_tells_the_most),
 		cmocka_unit_test(a_path_may_be_too_long),
 	};
+	const struct CMUnitTest listed[] = {
+		LISTED(our_own_descriptors),
+		LISTED(progress_is_told_in_every_scan),
+		LISTED(no_list_to_be_had),
+		LISTED(nobody_holds_what_is_closed),
+		LISTED(a_child_inherits),
+		LISTED(a_descriptor_passed_on),
+		LISTED(a_descriptor_in_flight),
+		LISTED(a_foreign_pid_namespace),
+		LISTED(a_stopped_process),
+		LISTED(a_running_one_called_stopped),
+		LISTED(names_are_bytes),
+		LISTED(a_zombie_holds_nothing),
+		LISTED(the_first_thread_may_have_ended),
+		LISTED(a_table_that_processes_share),
+		LISTED(a_table_of_one_thread),
+		LISTED(many_descriptors),
+		LISTED(processes_that_come_and_go),
+		LISTED(without_descriptors_it_is_an_error),
+	};
+	int failed = cmocka_run_group_tests_name("holdings", tests, NULL, NULL);
 
-	return cmocka_run_group_tests_name("holdings", tests, NULL, NULL);
+	if (can_list())
+		failed += cmocka_run_group_tests_name("holdings on a list", listed, NULL, NULL);
+	task_files_probe_close(probe);
+	return failed;
 }

@@ -16,6 +16,7 @@
 #include "host/clock.h"
 #include "host/log.h"
 #include "host/mounts.h"
+#include "host/proc.h"
 
 /* What was written to stderr between begin and end. */
 struct capture {
@@ -163,6 +164,12 @@ static void lines_of_mountinfo(void **state)
 	assert_false(mounts_parse(empty, &mount));
 }
 
+static void files_that_are_open(void **state)
+{
+	(void)state;
+	assert_true(proc_open_files() >= 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +179,7 @@ int main(void)
 		cmocka_unit_test(verbose_shows_libbpf),
 		cmocka_unit_test(clocks_agree),
 		cmocka_unit_test(lines_of_mountinfo),
+		cmocka_unit_test(files_that_are_open),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, NULL, NULL);

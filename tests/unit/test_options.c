@@ -330,16 +330,13 @@ static void what_cannot_be_is_refused(void **state)
 		       "cannot use --lpor: there is no such option; --help lists them");
 	assert_refused("--what=7", "cannot use --what: there is no such option; --help lists them");
 	assert_refused("-vx", "cannot use -x: there is no such option; --help lists them");
-	assert_refused("-w", "cannot use -w: there is no such option; --help lists them");
-	assert_refused("-r", "cannot use -r: there is no such option; --help lists them");
+	assert_refused("-w", "cannot use --write: it needs an argument; give --write FILE");
+	assert_refused("-r", "cannot use --read: it needs an argument; give --read FILE");
 	assert_refused("-\033", "cannot use -\\x1b: there is no such option; --help lists them");
 	assert_refused("--raw-seq=1", "cannot use --raw-seq=1: it takes no argument");
 	assert_refused("-L", "cannot use --lport: it needs an argument; give --lport P[,P]");
 	assert_refused("--ready-file",
 		       "cannot use --ready-file: it needs an argument; give --ready-file PATH");
-	assert_refused("report", "cannot run report: it is not in this version; without a command "
-				 "tcpclose-trace shows live timelines");
-	assert_int_equal(parse("report x.pcapng -o page.html"), -EINVAL);
 	assert_refused("-v eth0 -q",
 		       "cannot use eth0: it is neither an option nor a command; --help "
 		       "lists what can be given");
@@ -392,6 +389,63 @@ static void a_command_has_options_of_its_own(void **state)
 				       "--help lists what can be given");
 }
 
+static void files_are_read_instead_of_the_kernel(void **state)
+{
+	(void)state;
+	assert_parses("-r a.pcapng -o json -L 80 -n 3 -c nginx");
+	assert_int_equal(options.read_count, 1);
+	assert_string_equal(options.reads[0], "a.pcapng");
+	assert_parses("-r a -r b");
+	assert_string_equal(options.reads[1], "b");
+	assert_parses("-r -");
+	assert_refused("-r a -r b -r c",
+		       "cannot use --read c: more than two files; two hosts can be joined");
+	assert_refused("-r a -r -", "cannot use standard input for one of two files: each is read "
+				    "twice; write it to a file first");
+	assert_refused("-r a -i lo",
+		       "cannot use --interface: it is for live tracing, and a file is "
+		       "read here");
+	assert_int_equal(parse("-r a -w b"), -EINVAL);
+	assert_int_equal(parse("leaks -r a"), -EINVAL);
+}
+
+static void a_report_is_a_page(void **state)
+{
+	(void)state;
+	assert_parses("report a.pcapng -o page.html");
+	assert_int_equal(options.command, COMMAND_REPORT);
+	assert_string_equal(options.page, "page.html");
+	assert_string_equal(options.reads[0], "a.pcapng");
+	assert_parses("-o json report a b -L 80");
+	assert_string_equal(options.page, "json");
+	assert_int_equal(options.read_count, 2);
+	assert_parses("report -h");
+	assert_refused("report", "cannot use report: it needs a file to read and a page to write: "
+				 "report FILE -o PAGE");
+	assert_int_equal(parse("report a"), -EINVAL);
+	assert_int_equal(parse("report -o page.html"), -EINVAL);
+	assert_int_equal(parse("report a -o page.html -d 3"), -EINVAL);
+}
+
+static void recordings_rotate_as_those_of_tcpdump(void **state)
+{
+	(void)state;
+	assert_parses("-w a.pcapng -C 5 -G 60 -W 3");
+	assert_string_equal(options.write, "a.pcapng");
+	assert_int_equal(options.rotate_size, 5000000);
+	assert_int_equal(options.rotate_interval, 60000000000);
+	assert_int_equal(options.rotate_count, 3);
+	assert_parses("-w - -C 512k");
+	assert_int_equal(options.rotate_size, 512 * 1024);
+	assert_parses("-w a -C 1g");
+	assert_int_equal(options.rotate_size, 1 << 30);
+	assert_refused("-w a -C 0", "cannot use --rotate-size 0: not a size above 0; give millions "
+				    "of bytes as 100, or 512k, 100m, 1g");
+	assert_int_equal(parse("-w a -C m"), -EINVAL);
+	assert_int_equal(parse("-w a -C 99999999999999999999"), -EINVAL);
+	assert_refused("-G 5", "cannot use -C, -G or -W: nothing is recorded; give --write FILE");
+}
+
 static void every_option_belongs_to_a_command(void **state)
 {
 	size_t count = 0;
@@ -406,7 +460,7 @@ static void every_option_belongs_to_a_command(void **state)
 	assert_true(count <= 64); /* a bit for each */
 	assert_ptr_equal(command_find("timewait"), command_info(COMMAND_TIMEWAIT));
 	assert_ptr_equal(command_find("leaks"), command_info(COMMAND_LEAKS));
-	assert_null(command_find("report"));
+	assert_ptr_equal(command_find("report"), command_info(COMMAND_REPORT));
 	assert_null(command_find(""));
 }
 
@@ -480,7 +534,7 @@ static void completion_offers_choices(void **state)
 	assert_non_null(strstr(text.data, "\t-o | --output)\n\t\tCOMPREPLY=($(compgen -W "
 					  "'text table json' -- \"$current\"))\n"));
 	assert_non_null(strstr(text.data, " --ring-size "));
-	assert_non_null(strstr(text.data, "-W 'timewait leaks --interface "));
+	assert_non_null(strstr(text.data, "-W 'timewait leaks report --interface "));
 	assert_non_null(strstr(text.data, "\t*\" timewait \"*)\n\t\tCOMPREPLY=($(compgen -W "
 					  "'--pid "));
 	assert_null(strstr(text.data, "--completion"));
@@ -504,6 +558,9 @@ int main(void)
 		TEST(features_are_switched_off),
 		TEST(what_cannot_be_is_refused),
 		TEST(a_command_has_options_of_its_own),
+		TEST(files_are_read_instead_of_the_kernel),
+		TEST(a_report_is_a_page),
+		TEST(recordings_rotate_as_those_of_tcpdump),
 		TEST(every_option_belongs_to_a_command),
 		TEST(the_filter_takes_what_was_looked_up),
 		TEST(the_table_has_no_doubles),

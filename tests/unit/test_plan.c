@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "host/privileges.h"
 #include "kernel/plan.h"
 
 /* What features_detect() says on a kernel: everything but these. */
@@ -36,7 +37,7 @@ static const struct absent linux_6_18[ABSENT_MAX] = {};
 
 static struct features recorded(const struct absent *absent)
 {
-	struct features features = {};
+	struct features features = {.privileges = UINT64_MAX};
 
 	for (int feature = 0; feature < FEATURES; feature++)
 		features.has[feature] = true;
@@ -118,6 +119,38 @@ static void origins_by_function_or_by_system_call(void **state)
 	assert_row(&plan, FACT_IDENTITY, "addresses and ports", "socket-cookie: needs Linux 5.12");
 	assert_row(&plan, FACT_STACK, "frame pointers", "user-registers: needs Linux 5.15");
 	assert_row(&plan, FACT_READER, NULL, "recv-tracepoint: needs Linux 6.3");
+}
+
+static void holders_by_list_or_by_walk(void **state)
+{
+	static const struct absent refused[ABSENT_MAX] = {{FEATURE_TASK_FILES, "refused"}};
+	static const struct absent others[ABSENT_MAX] = {
+		{FEATURE_TASK_FILES, "refused"}, {FEATURE_ALL_PROCESSES, "without CAP_SYS_PTRACE"}};
+	static const struct absent little[ABSENT_MAX] = {
+		{FEATURE_ALL_PROCESSES, "without CAP_SYS_PTRACE"}};
+	const struct plan_request request = {.only_origins = true, .few_files = true};
+	struct plan plan = plan_of_origins(refused);
+	struct features features;
+
+	(void)state;
+	assert_row(&plan, FACT_HOLDERS, "/proc/*/fd of every process", "task-files: refused");
+	assert_true(!plan.task_files && plan.all_processes);
+	plan = plan_of_origins(others);
+	assert_row(&plan, FACT_HOLDERS, "/proc/*/fd of our own processes",
+		   "task-files: refused; all-processes: without CAP_SYS_PTRACE");
+	assert_false(plan.task_files || plan.all_processes);
+	/* The list is of all, whoever asks for it; of few files it is not worth its program. */
+	plan = plan_of_origins(little);
+	assert_row(&plan, FACT_HOLDERS, "iter/task_file", "");
+	assert_true(plan.task_files && plan.all_processes);
+	features = recorded(linux_6_18);
+	plan = plan_make(&features, &request);
+	assert_row(&plan, FACT_HOLDERS, "/proc/*/fd of every process", "");
+	assert_true(!plan.task_files && plan.all_processes);
+	features = recorded(little);
+	plan = plan_make(&features, &request);
+	assert_row(&plan, FACT_HOLDERS, "iter/task_file", "all-processes: without CAP_SYS_PTRACE");
+	assert_true(plan.task_files && plan.all_processes);
 }
 
 static void linux_6_1_falls_back_to_clsact(void **state)
@@ -267,7 +300,7 @@ static void facts_without_their_tracepoint(void **state)
 		"reset-reason: needs send-reset; send-reset: this kernel has no such tracepoint");
 	assert_row(&plan, FACT_OWNER_ACCEPT, "who closes it, or holds its descriptor",
 		   "accept-tracepoint: no syscall events");
-	assert_row(&plan, FACT_OWNER_OLDER, "/proc/net/tcp, /proc/*/fd",
+	assert_row(&plan, FACT_OWNER_OLDER, "/proc/net/tcp",
 		   "sock-diag: module tcp_diag is neither loaded nor loadable");
 	assert_row(&plan, FACT_MINI_SOCKET_END, "segments only",
 		   "fentry: refused; timer-expire: addresses are hidden");
@@ -342,7 +375,7 @@ static void explain_is_a_table(void **state)
 		"needs Linux 5.12\n"
 		"owner, connecting             current task at CLOSED to SYN_SENT\n"
 		"owner, accepting              syscalls:sys_exit_accept4\n"
-		"older than the tracer         sock_diag, /proc/*/fd\n"
+		"older than the tracer         sock_diag\n"
 		"RST sent                      tcp:tcp_send_reset, without a reason  reset-reason: "
 		"needs Linux 6.10\n"
 		"RST received                  tcp:tcp_receive_reset\n"
@@ -354,12 +387,23 @@ static void explain_is_a_table(void **state)
 		"restart of TIME_WAIT          fentry:__inet_twsk_schedule\n"
 		"end of TIME_WAIT, of orphans  fentry:tw_timer_handler\n"
 		"early end of TIME_WAIT        fentry:inet_twsk_kill\n"
+		"who holds a socket            iter/task_file\n"
+		"other network namespaces      setns()\n"
+		"new interfaces there          netlink\n"
 		"segments received             clsact ingress                        tcx: needs "
 		"Linux "
 		"6.6\n"
 		"segments sent                 clsact egress                         tcx: needs "
 		"Linux "
-		"6.6\n";
+		"6.6\n"
+		"\n"
+		"ONCE ATTACHED, KEEPS    FOR\n"
+		"CAP_BPF                 what the programs in the kernel count and keep\n"
+		"CAP_NET_ADMIN           interfaces that come, filters that go\n"
+		"CAP_SYS_ADMIN           other network namespaces, or in place of a lesser one\n"
+		"CAP_SYS_PTRACE          processes: their sockets, namespaces and code\n"
+		"CAP_DAC_READ_SEARCH     descriptors of others, paths of cgroups, programs\n"
+		"\n";
 	struct plan plan = plan_of(linux_5_10, PACKETS_TC, false);
 	struct buffer out;
 
@@ -379,6 +423,122 @@ static void explain_is_a_table(void **state)
 	buffer_done(&out);
 }
 
+/* As features_detect() finds it with these capabilities alone, where fentry and the list of
+ * descriptors are refused. */
+static struct features recorded_with(uint64_t held)
+{
+	static const struct {
+		enum feature feature;
+		uint64_t needed;
+		const char *reason;
+	} needs[] = {
+		{FEATURE_TCX, PRIVILEGE(NET_ADMIN), "without CAP_NET_ADMIN"},
+		{FEATURE_CLSACT, PRIVILEGE(NET_ADMIN), "without CAP_NET_ADMIN"},
+		{FEATURE_XDP, PRIVILEGE(NET_ADMIN), "without CAP_NET_ADMIN"},
+		{FEATURE_TIMER_EXPIRE, PRIVILEGE(SYSLOG), "without CAP_SYSLOG"},
+		{FEATURE_ALL_PROCESSES, PRIVILEGE(SYS_PTRACE) | PRIVILEGE(DAC_READ_SEARCH),
+		 "without some"},
+		{FEATURE_NAMESPACES, PRIVILEGE(SYS_ADMIN), "without CAP_SYS_ADMIN"},
+		{FEATURE_LINK_NEWS, PRIVILEGE(NET_BROADCAST), "without CAP_NET_BROADCAST"},
+	};
+	static const struct absent refused[ABSENT_MAX] = {{FEATURE_FENTRY, "refused"},
+							  {FEATURE_TASK_FILES, "refused"}};
+	struct features features = recorded(refused);
+
+	features.privileges = held;
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		features.lacking[needs[i].feature] = needs[i].needed & ~held;
+		features.has[needs[i].feature] = !features.lacking[needs[i].feature];
+		snprintf(features.reason[needs[i].feature], sizeof(features.reason[0]), "%s",
+			 needs[i].reason);
+	}
+	return features;
+}
+
+static struct plan plan_with(uint64_t held, const struct plan_request *request)
+{
+	struct features features = recorded_with(held);
+
+	return plan_make(&features, request);
+}
+
+#define LEAST (PRIVILEGE(BPF) | PRIVILEGE(PERFMON) | PRIVILEGE(NET_ADMIN))
+
+static void what_capabilities_are_missing_for(void **state)
+{
+	struct plan_request request = {.packets = PACKETS_TC};
+	struct plan plan = plan_with(LEAST, &request);
+
+	(void)state;
+	assert_string_equal(plan.refusal, "");
+	assert_true(plan.packets);
+	assert_string_equal(
+		plan.notice,
+		"without CAP_SYSLOG less is known of: end of TIME_WAIT, of orphans; without "
+		"CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE less is known of: who holds a socket; "
+		"without CAP_SYS_ADMIN less is known of: other network namespaces");
+	assert_row(&plan, FACT_NAMESPACES, "our own only", "namespaces: without CAP_SYS_ADMIN");
+	assert_row(&plan, FACT_LINK_NEWS, NULL, "");
+
+	plan = plan_with(LEAST & ~PRIVILEGE(NET_ADMIN), &request);
+	assert_string_equal(plan.refusal, "");
+	assert_false(plan.packets);
+	assert_non_null(strstr(plan.notice, "segments will not be seen, states only: tcx: without "
+					    "CAP_NET_ADMIN"));
+	request.packets_asked = true;
+	plan = plan_with(LEAST & ~PRIVILEGE(NET_ADMIN), &request);
+	assert_non_null(strstr(plan.refusal, "without CAP_NET_ADMIN"));
+
+	/* Nobody misses what nobody asked for. */
+	request = (struct plan_request){.counting = true, .own_namespace = true};
+	plan = plan_with(LEAST | PRIVILEGE(SYSLOG), &request);
+	assert_string_equal(plan.notice, "");
+	plan = plan_with(UINT64_MAX & ~PRIVILEGE(NET_BROADCAST), &(struct plan_request){});
+	assert_string_equal(plan.notice,
+			    "without CAP_NET_BROADCAST less is known of: new interfaces there");
+}
+
+static void what_is_kept(void **state)
+{
+	uint64_t owners = PRIVILEGE(SYS_PTRACE) | PRIVILEGE(DAC_READ_SEARCH);
+	uint64_t reader = PRIVILEGE(SYS_CHROOT) | PRIVILEGE(CHECKPOINT_RESTORE);
+	const struct {
+		uint64_t held;
+		struct plan_request request;
+		uint64_t kept;
+	} cases[] = {
+		{UINT64_MAX,
+		 {.packets = PACKETS_TC},
+		 PRIVILEGE(BPF) | PRIVILEGE(NET_ADMIN) | PRIVILEGE(SYS_ADMIN) | owners},
+		{UINT64_MAX,
+		 {.packets = PACKETS_TC, .own_namespace = true},
+		 PRIVILEGE(BPF) | PRIVILEGE(NET_ADMIN) | owners},
+		{UINT64_MAX,
+		 {.packets = PACKETS_NONE, .own_namespace = true},
+		 PRIVILEGE(BPF) | owners},
+		{UINT64_MAX,
+		 {.packets = PACKETS_NONE, .own_namespace = true, .origins = true},
+		 PRIVILEGE(BPF) | owners | reader},
+		{UINT64_MAX,
+		 {.packets = PACKETS_NONE, .own_namespace = true, .counting = true},
+		 PRIVILEGE(BPF)},
+		{UINT64_MAX,
+		 {.packets = PACKETS_NONE, .counting = true},
+		 PRIVILEGE(BPF) | PRIVILEGE(SYS_ADMIN) | PRIVILEGE(SYS_PTRACE)},
+		{LEAST, {.packets = PACKETS_TC}, PRIVILEGE(BPF) | PRIVILEGE(NET_ADMIN)},
+		{PRIVILEGE(SYS_ADMIN),
+		 {.packets = PACKETS_NONE, .own_namespace = true},
+		 PRIVILEGE(SYS_ADMIN)},
+		{LEAST | PRIVILEGE(DAC_OVERRIDE),
+		 {.packets = PACKETS_NONE},
+		 PRIVILEGE(BPF) | PRIVILEGE(DAC_OVERRIDE)},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(plan_with(cases[i].held, &cases[i].request).kept, cases[i].kept);
+}
+
 static void features_have_names(void **state)
 {
 	(void)state;
@@ -394,6 +554,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(newest_kernel_takes_the_best_of_all),
 		cmocka_unit_test(origins_by_function_or_by_system_call),
+		cmocka_unit_test(holders_by_list_or_by_walk),
 		cmocka_unit_test(linux_6_1_falls_back_to_clsact),
 		cmocka_unit_test(linux_5_10_counts_sockets_itself),
 		cmocka_unit_test(xdp_takes_ingress_and_leaves_egress_to_tc),
@@ -405,6 +566,8 @@ int main(void)
 		cmocka_unit_test(mini_sockets_without_fentry),
 		cmocka_unit_test(mini_sockets_where_a_function_is_another),
 		cmocka_unit_test(explain_is_a_table),
+		cmocka_unit_test(what_capabilities_are_missing_for),
+		cmocka_unit_test(what_is_kept),
 		cmocka_unit_test(features_have_names),
 	};
 

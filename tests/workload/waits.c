@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@
 
 #define TRACERS 4
 #define FOLDER "/run"
-#define ORPHAN_SECONDS "5"
+#define ORPHAN_SECONDS "20" /* a slow machine needs some for what comes before */
 
 enum kind {
 	NEVER,      /* there is no room for one: first, as nothing else may begin meanwhile */
@@ -79,6 +80,8 @@ static void option(int socket, int level, int name, int value)
 	check(!setsockopt(socket, level, name, &value, sizeof(value)), "setsockopt");
 }
 
+static uint16_t server_port = 10000;
+
 static int bound_socket(union address *at, socklen_t length)
 {
 	int made = socket(at->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -110,6 +113,8 @@ static void open_connection(struct connection *connection, int family)
 		any.ipv6.sin6_addr = in6addr_loopback;
 	connection->length = family == AF_INET ? sizeof(any.ipv4) : sizeof(any.ipv6);
 	connection->client_at = connection->server_at = any;
+	/* Not one that the kernel may give to a client, whose port is bound again later. */
+	connection->server_at.ipv4.sin_port = htons(server_port++); /* the same place in both */
 	connection->listener = bound_socket(&connection->server_at, connection->length);
 	check(!listen(connection->listener, 1), "listen");
 	connect_both(connection);

@@ -6,7 +6,6 @@
 #include "base/utf8.h"
 
 #define CAPACITY_FIRST 4096
-#define UNSIGNED_DIGITS 20
 #define NS_PER_SECOND 1000000000
 #define SECONDS_PER_DAY 86400
 
@@ -81,20 +80,6 @@ void buffer_add_repeat(struct buffer *buffer, char character, size_t count)
 	buffer->length += count;
 }
 
-static unsigned int count_digits(uint64_t number)
-{
-	for (unsigned int digits = 1;; digits += 4, number /= 10000) {
-		if (number < 10)
-			return digits;
-		if (number < 100)
-			return digits + 1;
-		if (number < 1000)
-			return digits + 2;
-		if (number < 10000)
-			return digits + 3;
-	}
-}
-
 /* Exactly that many digits, leading zeros included. */
 static void put_digits(char *to, uint64_t number, unsigned int digits)
 {
@@ -107,16 +92,61 @@ static void put_digits(char *to, uint64_t number, unsigned int digits)
 		to[0] = (char)('0' + number % 10);
 }
 
-void buffer_add_unsigned(struct buffer *buffer, uint64_t number)
+/* The eight digits of a number below 10^8, one in each byte, the first in the lowest: halves,
+ * quarters and eighths of it are split off in all places at once. */
+static inline uint64_t eight_digits(uint32_t number)
 {
-	char *to = buffer_reserve(buffer, UNSIGNED_DIGITS);
-	unsigned int digits;
+	uint64_t fours = number / 10000 | (uint64_t)(number % 10000) << 32;
+	uint64_t hundreds = (fours * 10486 >> 20) & 0x0000007f0000007f; /* fours / 100 */
+	uint64_t twos = hundreds | (fours - hundreds * 100) << 16;
+	uint64_t tens = (twos * 103 >> 10) & 0x000f000f000f000f; /* twos / 10 */
 
-	if (!to)
-		return;
-	digits = count_digits(number);
-	put_digits(to, number, digits);
-	buffer->length += digits;
+	return tens | (twos - tens * 10) << 8;
+}
+
+static void put_eight(char *to, uint64_t digits)
+{
+	digits += 0x3030303030303030;
+	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+		digits = __builtin_bswap64(digits);
+	memcpy(to, &digits, sizeof(digits));
+}
+
+static char *put_below_hundred_million(char *to, uint32_t number)
+{
+	unsigned int zeros;
+	uint64_t digits;
+
+	if (number < 10) {
+		*to = (char)('0' + number);
+		return to + 1;
+	}
+	if (number < 100) {
+		memcpy(to, digit_pairs + (size_t)number * 2, 2);
+		return to + 2;
+	}
+	digits = eight_digits(number);
+	zeros = (unsigned int)__builtin_ctzll(digits) / 8;
+	put_eight(to, digits >> (zeros * 8));
+	return to + 8 - zeros;
+}
+
+char *buffer_put_unsigned(char *to, uint64_t number)
+{
+	const uint64_t hundred_million = 100000000;
+	uint64_t high = number / hundred_million;
+
+	if (number < hundred_million)
+		return put_below_hundred_million(to, (uint32_t)number);
+	if (high >= hundred_million) {
+		to = put_below_hundred_million(to, (uint32_t)(high / hundred_million));
+		put_eight(to, eight_digits((uint32_t)(high % hundred_million)));
+		to += 8;
+	} else {
+		to = put_below_hundred_million(to, (uint32_t)high);
+	}
+	put_eight(to, eight_digits((uint32_t)(number % hundred_million)));
+	return to + 8;
 }
 
 void buffer_add_signed(struct buffer *buffer, int64_t number)
@@ -260,21 +290,29 @@ void buffer_add_clock(struct buffer *buffer, int64_t realtime_ns)
 	buffer->length += size;
 }
 
+static char *put_octet(char *to, unsigned int octet)
+{
+	if (octet >= 100)
+		*to++ = (char)('0' + octet / 100);
+	if (octet >= 10) {
+		memcpy(to, digit_pairs + (size_t)(octet % 100) * 2, 2);
+		return to + 2;
+	}
+	*to++ = (char)('0' + octet);
+	return to;
+}
+
 static void add_ipv4(struct buffer *buffer, const uint8_t address[4])
 {
-	char *start = buffer_reserve(buffer, sizeof("255.255.255.255"));
-	char *to = start;
+	char *to = buffer_reserve(buffer, sizeof("255.255.255.255"));
 
-	if (!start)
+	if (!to)
 		return;
 	for (unsigned int i = 0; i < 4; i++) {
-		unsigned int digits = count_digits(address[i]);
-
-		put_digits(to, address[i], digits);
-		to += digits;
+		to = put_octet(to, address[i]);
 		*to++ = '.';
 	}
-	buffer->length += (size_t)(to - start) - 1;
+	buffer->length = (size_t)(to - 1 - buffer->data);
 }
 
 /* RFC 5952, 4.2: the longest run of at least two zero words, the first of equals. */

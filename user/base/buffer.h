@@ -40,7 +40,7 @@ static inline void buffer_add(struct buffer *buffer, const void *bytes, size_t l
 {
 	char *to = buffer_reserve(buffer, length);
 
-	if (!to)
+	if (!to || !length)
 		return;
 	memcpy(to, bytes, length);
 	buffer->length += length;
@@ -54,9 +54,30 @@ static inline void buffer_add_char(struct buffer *buffer, char character)
 /* A string constant: its length is known when compiled. */
 #define buffer_add_literal(buffer, literal) buffer_add((buffer), "" literal, sizeof(literal) - 1)
 
+/* The decimal digits of a number at `to`, where there is room for BUFFER_DIGITS; returns their end.
+ */
+#define BUFFER_DIGITS 20
+char *buffer_put_unsigned(char *to, uint64_t number);
+
+/* A text and the number behind it. */
+static inline void buffer_add_labelled(struct buffer *buffer, const char *label, size_t length,
+				       uint64_t number)
+{
+	char *to = buffer_reserve(buffer, length + BUFFER_DIGITS);
+
+	if (!to)
+		return;
+	memcpy(to, label, length);
+	buffer->length = (size_t)(buffer_put_unsigned(to + length, number) - buffer->data);
+}
+
+static inline void buffer_add_unsigned(struct buffer *buffer, uint64_t number)
+{
+	buffer_add_labelled(buffer, "", 0, number);
+}
+
 void buffer_add_string(struct buffer *buffer, const char *string);
 void buffer_add_repeat(struct buffer *buffer, char character, size_t count);
-void buffer_add_unsigned(struct buffer *buffer, uint64_t number);
 void buffer_add_signed(struct buffer *buffer, int64_t number);
 /* Lower case, at least that many digits (up to 16). */
 void buffer_add_hex(struct buffer *buffer, uint64_t number, unsigned int digits);

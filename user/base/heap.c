@@ -12,66 +12,54 @@ void heap_init(struct heap *heap)
 
 void heap_done(struct heap *heap)
 {
-	free(heap->items);
+	free(heap->entries);
 	heap_init(heap);
 }
 
-static bool before(const struct heap_item *a, const struct heap_item *b)
+static bool before(const struct heap_entry *a, const struct heap_entry *b)
 {
 	return a->time < b->time || (a->time == b->time && a->order < b->order);
 }
 
-static void place(struct heap *heap, struct heap_item *item, size_t position)
+static void place(struct heap *heap, const struct heap_entry *entry, size_t position)
 {
-	heap->items[position] = item;
-	item->position = position;
+	heap->entries[position] = *entry;
+	entry->item->position = position;
 }
 
-static void sift_up(struct heap *heap, struct heap_item *item)
+/* Puts an entry where it belongs, from a position that is free. */
+static void settle(struct heap *heap, struct heap_entry entry, size_t position)
 {
-	size_t position = item->position;
+	struct heap_entry *entries = heap->entries;
 
-	while (position > 0) {
-		struct heap_item *parent = heap->items[(position - 1) / 2];
-
-		if (!before(item, parent))
-			break;
-		place(heap, parent, position);
+	while (position > 0 && before(&entry, &entries[(position - 1) / 2])) {
+		place(heap, &entries[(position - 1) / 2], position);
 		position = (position - 1) / 2;
 	}
-	place(heap, item, position);
-}
-
-static void sift_down(struct heap *heap, struct heap_item *item)
-{
-	size_t position = item->position;
-
 	for (;;) {
 		size_t child = position * 2 + 1;
 
-		if (child >= heap->count)
-			break;
-		if (child + 1 < heap->count && before(heap->items[child + 1], heap->items[child]))
+		if (child + 1 < heap->count && before(&entries[child + 1], &entries[child]))
 			child++;
-		if (!before(heap->items[child], item))
+		if (child >= heap->count || !before(&entries[child], &entry))
 			break;
-		place(heap, heap->items[child], position);
+		place(heap, &entries[child], position);
 		position = child;
 	}
-	place(heap, item, position);
+	place(heap, &entry, position);
 }
 
 static int reserve(struct heap *heap)
 {
 	size_t capacity = heap->capacity ? heap->capacity * 2 : 256;
-	struct heap_item **items;
+	struct heap_entry *entries;
 
 	if (heap->count < heap->capacity)
 		return 0;
-	items = realloc(heap->items, capacity * sizeof(*items));
-	if (!items)
+	entries = realloc(heap->entries, capacity * sizeof(*entries));
+	if (!entries)
 		return -ENOMEM;
-	heap->items = items;
+	heap->entries = entries;
 	heap->capacity = capacity;
 	return 0;
 }
@@ -81,31 +69,21 @@ int heap_set(struct heap *heap, struct heap_item *item, uint64_t time)
 	if (item->position == HEAP_NONE) {
 		if (reserve(heap))
 			return -ENOMEM;
-		place(heap, item, heap->count++);
+		item->position = heap->count++;
 	}
 	item->time = time;
-	item->order = heap->orders++;
-	sift_up(heap, item);
-	sift_down(heap, item);
+	settle(heap, (struct heap_entry){time, heap->orders++, item}, item->position);
 	return 0;
 }
 
 void heap_remove(struct heap *heap, struct heap_item *item)
 {
-	struct heap_item *last;
+	struct heap_entry last;
 
 	if (item->position == HEAP_NONE)
 		return;
-	last = heap->items[--heap->count];
-	if (last != item) {
-		place(heap, last, item->position);
-		sift_up(heap, last);
-		sift_down(heap, last);
-	}
+	last = heap->entries[--heap->count];
+	if (last.item != item)
+		settle(heap, last, item->position);
 	item->position = HEAP_NONE;
-}
-
-struct heap_item *heap_first(const struct heap *heap)
-{
-	return heap->count ? heap->items[0] : NULL;
 }

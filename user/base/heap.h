@@ -13,12 +13,18 @@
 
 struct heap_item {
 	uint64_t time;
-	uint64_t order;  /* set by heap_set() */
 	size_t position; /* HEAP_NONE: not queued */
 };
 
+/* Times stand in the queue itself: to compare them no item is looked at. */
+struct heap_entry {
+	uint64_t time;
+	uint64_t order;
+	struct heap_item *item;
+};
+
 struct heap {
-	struct heap_item **items;
+	struct heap_entry *entries;
 	size_t count;
 	size_t capacity;
 	uint64_t orders;
@@ -30,6 +36,10 @@ void heap_done(struct heap *heap);
 /* Queues an item or moves it. 0 or -ENOMEM, and then it is not queued. */
 int heap_set(struct heap *heap, struct heap_item *item, uint64_t time);
 void heap_remove(struct heap *heap, struct heap_item *item);
-struct heap_item *heap_first(const struct heap *heap);
+
+static inline struct heap_item *heap_first(const struct heap *heap)
+{
+	return heap->count ? heap->entries[0].item : NULL;
+}
 
 #endif

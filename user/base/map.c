@@ -10,6 +10,7 @@ int map_init(struct map *map)
 {
 	map->buckets = calloc(INITIAL_BUCKETS, sizeof(*map->buckets));
 	map->mask = INITIAL_BUCKETS - 1;
+	map->split = 0;
 	map->count = 0;
 	return map->buckets ? 0 : -ENOMEM;
 }
@@ -21,42 +22,43 @@ void map_done(struct map *map)
 	map->count = 0;
 }
 
+/* A bucket splits into two; order within a hash is kept. */
 static void grow(struct map *map)
 {
-	size_t mask = map->mask * 2 + 1;
-	struct map_link **buckets = calloc(mask + 1, sizeof(*buckets));
-	struct map_link **tails;
+	size_t size = map->mask + 1;
+	struct map_link **low, **high, *link;
 
-	if (!buckets)
-		return;
-	/* Each old bucket splits into two; order within a hash is kept. */
-	for (size_t i = 0; i <= map->mask; i++) {
-		struct map_link **low = &buckets[i];
-		struct map_link **high = &buckets[i + map->mask + 1];
+	if (!map->split) {
+		/* The new half is written to bucket by bucket. */
+		struct map_link **buckets = realloc(map->buckets, 2 * size * sizeof(*map->buckets));
 
-		for (struct map_link *link = map->buckets[i]; link; link = link->next) {
-			tails = (link->hash & mask) == i ? low : high;
-			*tails = link;
-			if (tails == low)
-				low = &link->next;
-			else
-				high = &link->next;
-		}
-		*low = NULL;
-		*high = NULL;
+		if (!buckets)
+			return;
+		map->buckets = buckets;
 	}
-	free(map->buckets);
-	map->buckets = buckets;
-	map->mask = mask;
+	low = &map->buckets[map->split];
+	high = &map->buckets[map->split + size];
+	for (link = *low; link; link = link->next) {
+		struct map_link ***half = link->hash & size ? &high : &low;
+
+		**half = link;
+		*half = &link->next;
+	}
+	*low = NULL;
+	*high = NULL;
+	if (++map->split < size)
+		return;
+	map->mask = 2 * size - 1;
+	map->split = 0;
 }
 
 void map_add(struct map *map, struct map_link *link, uint64_t hash)
 {
 	struct map_link **bucket;
 
-	if (map->count > map->mask)
+	if (map->count >= map_buckets(map))
 		grow(map);
-	bucket = &map->buckets[hash & map->mask];
+	bucket = map_bucket(map, hash);
 	link->hash = hash;
 	link->next = *bucket;
 	*bucket = link;
@@ -65,7 +67,7 @@ void map_add(struct map *map, struct map_link *link, uint64_t hash)
 
 void map_remove(struct map *map, struct map_link *link)
 {
-	struct map_link **at = &map->buckets[link->hash & map->mask];
+	struct map_link **at = map_bucket(map, link->hash);
 
 	while (*at && *at != link)
 		at = &(*at)->next;
@@ -75,21 +77,11 @@ void map_remove(struct map *map, struct map_link *link)
 	map->count--;
 }
 
-struct map_link *map_first(const struct map *map, uint64_t hash)
+struct map_link *map_any(const struct map *map, size_t *bucket)
 {
-	struct map_link *link = map->buckets[hash & map->mask];
-
-	while (link && link->hash != hash)
-		link = link->next;
-	return link;
-}
-
-struct map_link *map_next(const struct map_link *link)
-{
-	uint64_t hash = link->hash;
-
-	do
-		link = link->next;
-	while (link && link->hash != hash);
-	return (struct map_link *)link;
+	if (!map->count)
+		return NULL;
+	while (!map->buckets[*bucket])
+		++*bucket;
+	return map->buckets[*bucket];
 }

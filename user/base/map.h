@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * A hash table of links that live inside the caller's objects: no allocation per entry, duplicates
- * allowed, growth by doubling. Memory only; knows nothing of keys: the caller compares them.
+ * allowed, growth by one bucket at a time (linear hashing: Litwin, 1980), so that no entry has to
+ * wait until millions of others have moved. Memory only; knows nothing of keys: the caller compares
+ * them.
  */
 #ifndef TCPCLOSE_BASE_MAP_H
 #define TCPCLOSE_BASE_MAP_H
@@ -18,7 +20,8 @@ struct map_link {
 
 struct map {
 	struct map_link **buckets;
-	size_t mask;
+	size_t mask;  /* buckets before this doubling, less one */
+	size_t split; /* so many of them have their second half already */
 	size_t count;
 };
 
@@ -30,9 +33,42 @@ void map_done(struct map *map);
 void map_add(struct map *map, struct map_link *link, uint64_t hash);
 void map_remove(struct map *map, struct map_link *link);
 
+/* One of those that are left, for who removes them all: from *bucket on, 0 at first, which is
+ * moved. NULL when there is none. */
+struct map_link *map_any(const struct map *map, size_t *bucket);
+
+/* How many buckets there are. */
+static inline size_t map_buckets(const struct map *map)
+{
+	return map->mask + 1 + map->split;
+}
+
+/* The bucket of a hash. */
+static inline struct map_link **map_bucket(const struct map *map, uint64_t hash)
+{
+	size_t at = hash & map->mask;
+
+	return &map->buckets[at < map->split ? hash & (map->mask << 1 | 1) : at];
+}
+
 /* The first link of a hash, the newest first, or NULL; and the next of the same. */
-struct map_link *map_first(const struct map *map, uint64_t hash);
-struct map_link *map_next(const struct map_link *link);
+static inline struct map_link *map_first(const struct map *map, uint64_t hash)
+{
+	struct map_link *link = *map_bucket(map, hash);
+
+	while (link && link->hash != hash)
+		link = link->next;
+	return link;
+}
+
+static inline struct map_link *map_next(const struct map_link *link)
+{
+	struct map_link *next = link->next;
+
+	while (next && next->hash != link->hash)
+		next = next->next;
+	return next;
+}
 
 /* A well mixed 64-bit hash of a number. */
 static inline uint64_t hash_mix(uint64_t value)
@@ -44,6 +80,14 @@ static inline uint64_t hash_mix(uint64_t value)
 	value *= 0xc4ceb9fe1a85ec53ull;
 	value ^= value >> 33;
 	return value;
+}
+
+/* Of two numbers: each bit of either reaches most bits of it. One that is 0 hides the other. */
+static inline uint64_t hash_fold(uint64_t one, uint64_t other)
+{
+	unsigned __int128 product = (unsigned __int128)one * other;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 static inline uint64_t hash_join(uint64_t hash, uint64_t value)

@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "base/pool.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
-#define BLOCK 512 /* objects */
+#include "base/large.h"
+
+#define SMALL_BLOCKS 4 /* a pool of few objects needs no more */
+#define SMALL ((size_t)64 << 10)
+#define LINE 64 /* of a processor's cache */
+
+/* Objects follow it, from the next line on. */
+struct pool_block {
+	struct pool_block *next;
+};
 
 void pool_init(struct pool *pool, size_t size)
 {
@@ -13,37 +23,46 @@ void pool_init(struct pool *pool, size_t size)
 void pool_done(struct pool *pool)
 {
 	while (pool->blocks) {
-		void **block = pool->blocks;
+		struct pool_block *block = pool->blocks;
 
-		pool->blocks = *block;
+		pool->blocks = block->next;
 		free(block);
 	}
-	pool->unused = NULL;
+	pool_init(pool, pool->size);
 }
 
-/* The first word of a block, and of an unused object, leads to the next. */
-static void add_block(struct pool *pool)
+static bool add_block(struct pool *pool)
 {
-	void **block = malloc(sizeof(*block) + BLOCK * pool->size);
-	char *object = (char *)(block + 1);
+	bool large = pool->block_count >= SMALL_BLOCKS;
+	size_t size = large ? LARGE_PAGE : SMALL;
+	struct pool_block *block = aligned_alloc(large ? LARGE_PAGE : LINE, size);
 
 	if (!block)
-		return;
-	*block = pool->blocks;
+		return false;
+	if (large)
+		large_ask(block, size);
+	block->next = pool->blocks;
 	pool->blocks = block;
-	for (int i = 0; i < BLOCK; i++, object += pool->size)
-		pool_give(pool, object);
+	pool->block_count++;
+	pool->fresh = (char *)block + LINE;
+	pool->fresh_count = (size - LINE) / pool->size;
+	return true;
 }
 
 void *pool_take(struct pool *pool)
 {
-	void **object;
+	void **object = pool->unused;
 
-	if (!pool->unused)
-		add_block(pool);
-	object = pool->unused;
-	if (object)
+	/* The first word of an unused object leads to the next. */
+	if (object) {
 		pool->unused = *object;
+		return object;
+	}
+	if (!pool->fresh_count && !add_block(pool))
+		return NULL;
+	object = (void **)pool->fresh;
+	pool->fresh += pool->size;
+	pool->fresh_count--;
 	return object;
 }
 

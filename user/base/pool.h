@@ -10,7 +10,10 @@
 
 struct pool {
 	size_t size; /* of an object, at least a pointer's and a multiple of it */
-	void *blocks;
+	struct pool_block *blocks;
+	size_t block_count;
+	char *fresh; /* in the newest block: objects that were never in use */
+	size_t fresh_count;
 	void *unused;
 };
 
@@ -18,7 +21,7 @@ void pool_init(struct pool *pool, size_t size);
 /* Frees all, those in use too. */
 void pool_done(struct pool *pool);
 
-/* Not initialized. NULL without memory. */
+/* Not initialized; an object of whole cache lines begins with one. NULL without memory. */
 void *pool_take(struct pool *pool);
 void pool_give(struct pool *pool, void *object); /* NULL is fine */
 

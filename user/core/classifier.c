@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "core/inference.h"
+#include "core/joined.h"
 #include "core/report.h"
 
 /* A direction that stayed open this long after the other had closed was left open on purpose. */
@@ -122,7 +123,8 @@ static struct findings find(const struct connection_view *connection, unsigned i
 			}
 			continue;
 		}
-		if (segment->flags & SEGMENT_FIN && *fin == NO_SEGMENT)
+		/* One that crossed the RST did not begin the close. */
+		if (segment->flags & SEGMENT_FIN && *fin == NO_SEGMENT && found.rst == NO_SEGMENT)
 			*fin = (int)i;
 		if (segment->wave == 2)
 			found.separate_ack = true;
@@ -203,12 +205,16 @@ static enum closed_by find_closer(const struct connection_view *connection,
 	return CLOSED_BY_UNKNOWN;
 }
 
-static enum close_kind find_kind(const struct findings *found, const struct connection_end *end)
+static enum close_kind find_kind(const struct connection_view *connection,
+				 const struct findings *found, unsigned int local)
 {
+	const struct connection_end *end = &connection->ends[local];
 	bool ours = sent_fin(found), theirs = received_fin(found, end);
 
 	if (end->has_socket &&
 	    (end->socket.error == ETIMEDOUT || end->socket.expired || end->socket.given_up))
+		return KIND_TIMEOUT;
+	if (!end->has_socket && connection->wire.given_up)
 		return KIND_TIMEOUT;
 	if (was_reset(found, end))
 		return ours || theirs ? KIND_RESET_AFTER_FIN : KIND_RESET;
@@ -306,6 +312,26 @@ static enum close_cause find_cause(const struct verdict *verdict, const struct f
 	}
 }
 
+/* With a recording from each end it is known what the second closer saw, by its own clock: when the
+ * first copy of the other's FIN came. */
+static void judge_reaction(struct verdict *verdict, const struct connection_view *connection,
+			   const struct segment *first, const struct segment *second)
+{
+	const struct sighting *left = joined_sighting(connection, second, second->sender);
+	const struct sighting *came = NULL;
+
+	for (uint32_t i = 0; i < connection->segment_count; i++) {
+		const struct segment *copy = &connection->segments[i];
+		const struct sighting *here = joined_sighting(connection, copy, second->sender);
+
+		if (here && copy->sender == first->sender && copy->flags & SEGMENT_FIN &&
+		    (!came || here->time < came->time))
+			came = here;
+	}
+	if (came && left && left->time > came->time)
+		verdict->half_close_ns = left->time - came->time;
+}
+
 static void judge_half_close(struct verdict *verdict, const struct connection_view *connection,
 			     const struct findings *found)
 {
@@ -318,6 +344,8 @@ static void judge_half_close(struct verdict *verdict, const struct connection_vi
 	second = &connection
 			  ->segments[found->fin[0] < found->fin[1] ? found->fin[1] : found->fin[0]];
 	verdict->half_close_ns = second->time - first->time;
+	if (connection->joined)
+		judge_reaction(verdict, connection, first, second);
 	/* What the second closer still sent: its FIN's number against what the first FIN had
 	 * acknowledged. */
 	verdict->half_close = verdict->kind != KIND_SIMULTANEOUS &&
@@ -369,7 +397,7 @@ struct verdict classify(const struct connection_view *connection, unsigned int l
 {
 	const struct connection_end *end = &connection->ends[local];
 	struct findings found = find(connection, local);
-	struct verdict verdict = {.kind = find_kind(&found, end)};
+	struct verdict verdict = {.kind = find_kind(connection, &found, local)};
 
 	judge_reset(&verdict, &found, end);
 	verdict.closed_by = find_closer(connection, &found, local, verdict.kind);

@@ -71,12 +71,13 @@ static void remove_entry(struct close_wait *close_wait, struct entry *entry)
 
 void close_wait_free(struct close_wait *close_wait)
 {
+	struct map_link *link;
+	size_t bucket = 0;
+
 	if (!close_wait)
 		return;
-	for (size_t i = 0; close_wait->entries.buckets && i <= close_wait->entries.mask; i++)
-		while (close_wait->entries.buckets[i])
-			remove_entry(close_wait, container_of(close_wait->entries.buckets[i],
-							      struct entry, link));
+	while ((link = map_any(&close_wait->entries, &bucket)))
+		remove_entry(close_wait, container_of(link, struct entry, link));
 	map_done(&close_wait->entries);
 	close_wait_groups_free(close_wait->groups);
 	free(close_wait->suspects);
@@ -238,7 +239,7 @@ static void sort_out(struct close_wait *close_wait, struct entry *entry)
 void close_wait_end(struct close_wait *close_wait)
 {
 	close_wait->deadline = UINT64_MAX;
-	for (size_t i = 0; i <= close_wait->entries.mask; i++) {
+	for (size_t i = 0; i < map_buckets(&close_wait->entries); i++) {
 		struct map_link *link = close_wait->entries.buckets[i];
 
 		while (link) {

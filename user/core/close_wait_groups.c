@@ -56,7 +56,7 @@ static void forget(struct close_wait_groups *groups, struct history *history)
 /* All that nothing happened in for that long. */
 static void forget_idle(struct close_wait_groups *groups, uint64_t now, uint64_t idle)
 {
-	for (size_t i = 0; groups->histories.buckets && i <= groups->histories.mask; i++) {
+	for (size_t i = 0; groups->histories.buckets && i < map_buckets(&groups->histories); i++) {
 		struct map_link *link = groups->histories.buckets[i];
 
 		while (link) {

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/flow.h"
-#include "core/inference.h"
 
 #define UNUSED_KEPT 4096
 #define FIRST_SEGMENTS 6
@@ -42,6 +41,7 @@ void connection_table_done(struct connection_table *table)
 {
 	release_list(table->claimed.oldest);
 	release_list(table->unclaimed.oldest);
+	release_list(table->told.oldest);
 	release_list(table->unused);
 	map_done(&table->by_socket);
 	map_done(&table->by_tuple);
@@ -59,10 +59,13 @@ static void list_add(struct connection_list *list, struct connection *connection
 		list->oldest = connection;
 	list->newest = connection;
 	list->count++;
+	connection->list = list;
 }
 
-static void list_remove(struct connection_list *list, struct connection *connection)
+static void list_remove(struct connection *connection)
 {
+	struct connection_list *list = connection->list;
+
 	if (connection->older)
 		connection->older->newer = connection->newer;
 	else
@@ -108,21 +111,22 @@ static void set_address(struct connection_end *end, const uint8_t address[16], u
 	end->port = port;
 }
 
-struct connection *connection_new(struct connection_table *table, const struct flow *flow,
-				  uint32_t netns)
+struct connection *connection_new(struct connection_table *table, const struct record *record)
 {
 	struct connection *connection = take_unused(table);
+	const struct flow *flow = &record->flow;
 
 	if (!connection)
 		return NULL;
-	connection->netns = netns;
+	connection->netns = record->netns;
+	connection->source = record->source;
 	connection->deadline.position = HEAP_NONE;
 	set_address(&connection->view.ends[0], flow->local, flow->local_port);
 	set_address(&connection->view.ends[1], flow->remote, flow->remote_port);
 	for (unsigned int end = 0; end < 2; end++)
 		connection->view.ends[end].states = connection->ends[end].states;
 	list_add(&table->unclaimed, connection);
-	connection_add_tuple(table, connection, flow, 0);
+	connection_add_tuple(table, connection, record, 0);
 	return connection;
 }
 
@@ -136,7 +140,7 @@ void connection_free(struct connection_table *table, struct connection *connecti
 		map_remove(&table->by_mark, &connection->marks[i].link);
 	if (connection->numbers.added)
 		map_remove(&table->by_numbers, &connection->numbers.link);
-	list_remove(connection->claimed ? &table->claimed : &table->unclaimed, connection);
+	list_remove(connection);
 	if (table->unused_count >= UNUSED_KEPT) {
 		release(connection);
 		return;
@@ -150,21 +154,33 @@ void connection_claim(struct connection_table *table, struct connection *connect
 {
 	if (connection->claimed)
 		return;
-	list_remove(&table->unclaimed, connection);
+	list_remove(connection);
 	connection->claimed = true;
 	list_add(&table->claimed, connection);
 }
 
+void connection_retire(struct connection_table *table, struct connection *connection)
+{
+	list_remove(connection);
+	list_add(&table->told, connection);
+}
+
+static uint64_t socket_hash(uint16_t source, uint64_t socket)
+{
+	return hash_mix(socket ^ (uint64_t)source << 48);
+}
+
 void connection_add_socket(struct connection_table *table, struct connection *connection,
-			   unsigned int end, uint64_t socket)
+			   unsigned int end, uint16_t source, uint64_t socket)
 {
 	struct socket_link *link = &connection->sockets[end];
 
 	link->connection = connection;
 	link->end = (uint8_t)end;
 	connection->view.ends[end].socket.id = socket;
+	connection->view.ends[end].socket.source = source;
 	if (socket)
-		map_add(&table->by_socket, &link->link, hash_mix(socket));
+		map_add(&table->by_socket, &link->link, socket_hash(source, socket));
 	else
 		link->connection = NULL;
 }
@@ -180,34 +196,41 @@ void connection_remove_socket(struct connection_table *table, struct connection 
 	link->connection = NULL;
 }
 
-struct socket_link *connection_find_socket(const struct connection_table *table, uint64_t socket)
+struct socket_link *connection_find_socket(const struct connection_table *table, uint16_t source,
+					   uint64_t socket)
 {
-	struct map_link *at = map_first(&table->by_socket, hash_mix(socket));
+	struct map_link *at = map_first(&table->by_socket, socket_hash(source, socket));
 
 	for (; at; at = map_next(at)) {
 		struct socket_link *link = container_of(at, struct socket_link, link);
+		const struct socket_facts *facts = &link->connection->view.ends[link->end].socket;
 
-		if (link->connection->view.ends[link->end].socket.id == socket)
+		if (facts->id == socket && facts->source == source)
 			return link;
 	}
 	return NULL;
 }
 
 void connection_add_tuple(struct connection_table *table, struct connection *connection,
-			  const struct flow *flow, unsigned int local_end)
+			  const struct record *record, unsigned int local_end)
 {
+	uint8_t source = (uint8_t)(1 << record->source % CONNECTION_CAPTURES);
 	struct tuple_link *tuple;
 	struct flow canonical;
-	bool turned = flow_canonical(flow, &canonical);
+	bool turned = flow_canonical(&record->flow, &canonical);
 
+	connection->sources |= source;
 	for (unsigned int i = 0; i < connection->tuple_count; i++)
-		if (flow_equal(&connection->tuples[i].flow, &canonical))
+		if (flow_equal(&connection->tuples[i].flow, &canonical)) {
+			connection->tuples[i].sources |= source;
 			return;
+		}
 	if (connection->tuple_count == CONNECTION_TUPLES)
 		return;
 	tuple = &connection->tuples[connection->tuple_count++];
 	tuple->connection = connection;
 	tuple->flow = canonical;
+	tuple->sources = source;
 	tuple->first_end = (uint8_t)(turned ? !local_end : local_end);
 	map_add(&table->by_tuple, &tuple->link, flow_hash(&canonical));
 }
@@ -238,11 +261,18 @@ static uint64_t numbers_hash(uint32_t a, uint32_t b)
 	return hash_mix(a < b ? (uint64_t)a << 32 | b : (uint64_t)b << 32 | a);
 }
 
+bool connection_has_numbers(const struct connection *connection)
+{
+	const struct connection_end *ends = connection->view.ends;
+
+	return ends[0].has_isn && !ends[0].isn_assumed && ends[1].has_isn && !ends[1].isn_assumed;
+}
+
 void connection_set_numbers(struct connection_table *table, struct connection *connection)
 {
 	const struct connection_end *ends = connection->view.ends;
 
-	if (connection->numbers.added || !ends[0].has_isn || !ends[1].has_isn)
+	if (connection->numbers.added || !connection_has_numbers(connection))
 		return;
 	connection->numbers.added = true;
 	connection->numbers.connection = connection;
@@ -268,6 +298,25 @@ struct connection *connection_find_numbers(const struct connection_table *table,
 		return link->connection;
 	}
 	return NULL;
+}
+
+const struct capture_name *connection_capture(const struct connection *connection, uint16_t source)
+{
+	for (unsigned int i = 0; i < connection->capture_count; i++)
+		if (connection->captures[i].source == source)
+			return &connection->captures[i];
+	return NULL;
+}
+
+void connection_add_capture(struct connection *connection, const struct wire_record *record)
+{
+	if (connection_capture(connection, record->header.source) ||
+	    connection->capture_count == CONNECTION_CAPTURES)
+		return;
+	connection->captures[connection->capture_count++] = (struct capture_name){
+		.stream = record->stream,
+		.source = record->header.source,
+	};
 }
 
 static uint64_t mark_hash(uint32_t seq, uint32_t ack)
@@ -316,8 +365,10 @@ bool connection_add_state(struct connection *connection, unsigned int end,
 	struct state_change *states = connection->ends[end].states;
 	uint32_t at = shown->state_count;
 
-	if (at == CONNECTION_STATES)
+	if (at == CONNECTION_STATES) {
+		connection->ends[end].incomplete |= INCOMPLETE_LOST_RECORDS;
 		return false;
+	}
 	for (; at > 0 && states[at - 1].time > change->time; at--)
 		states[at] = states[at - 1];
 	states[at] = *change;
@@ -349,117 +400,27 @@ struct segment *connection_add_segment(struct connection *connection, const stru
 	return &view->segments[at];
 }
 
-/* The latest transmission of a FIN that an acknowledgement at this place can mean. */
-static int fin_before(const struct connection_view *view, uint32_t before, unsigned int sender)
+struct segment *connection_move_segment(struct connection *connection, struct segment *segment)
 {
-	for (uint32_t i = before; i-- > 0;)
-		if (view->segments[i].sender == sender && view->segments[i].flags & SEGMENT_FIN)
-			return (int)i;
-	return NO_SEGMENT;
-}
+	struct segment moved = *segment;
 
-/* The end whose FIN came before all that was seen, told by a socket found closing; or -1. */
-static int earlier_closer(const struct connection_view *view)
-{
-	for (int end = 0; end < 2; end++) {
-		if (!view->ends[end].has_socket || !view->ends[end].state_count)
-			continue;
-		switch (view->ends[end].states[0].from) {
-		case TCP_STATE_CLOSE_WAIT:
-		case TCP_STATE_LAST_ACK:
-			return !end;
-		case TCP_STATE_FIN_WAIT1:
-		case TCP_STATE_FIN_WAIT2:
-			return end;
-		}
-	}
-	return -1;
-}
-
-static void derive_segments(struct connection *connection)
-{
-	struct connection_view *view = &connection->view;
-	bool fin_seen[2] = {false, false};
-	bool acked[2] = {false, false};   /* at all */
-	bool unacked[2] = {false, false}; /* its latest transmission */
-	int first = earlier_closer(view); /* the end whose FIN came first */
-
-	view->fin_retransmissions[0] = 0;
-	view->fin_retransmissions[1] = 0;
-	for (uint32_t i = 0; i < view->segment_count; i++) {
-		struct segment *segment = &view->segments[i];
-		unsigned int sender = segment->sender;
-		const struct fin *fin = &connection->ends[!sender].fin;
-
-		segment->wave = 0;
-		segment->acks = NO_SEGMENT;
-		segment->ack_rtt = 0;
-		segment->retransmission = false;
-		/* A later segment repeats the number; as in Wireshark the first one acknowledges.
-		 */
-		if (segment->flags & SEGMENT_ACK && !(segment->flags & SEGMENT_RST) && fin->known &&
-		    segment->ack == fin->end && unacked[!sender]) {
-			segment->acks = (int16_t)fin_before(view, i, !sender);
-			segment->ack_rtt = segment->time - view->segments[segment->acks].time;
-			if (!acked[!sender])
-				segment->wave = first == (int)!sender ? 2 : 4;
-			acked[!sender] = true;
-			unacked[!sender] = false;
-		}
-		if (!(segment->flags & SEGMENT_FIN) || segment->flags & SEGMENT_RST)
-			continue;
-		unacked[sender] = true;
-		segment->retransmission = fin_seen[sender];
-		if (fin_seen[sender]) {
-			view->fin_retransmissions[sender]++;
-			continue;
-		}
-		fin_seen[sender] = true;
-		if (first < 0)
-			first = (int)sender;
-		segment->wave = first == (int)sender ? 1 : 3;
-	}
-}
-
-static void derive_id(struct connection *connection)
-{
-	struct connection_view *view = &connection->view;
-	const struct connection_end *ends = view->ends;
-	uint64_t key;
-
-	if (ends[0].has_isn && ends[1].has_isn)
-		key = ends[0].isn < ends[1].isn ? (uint64_t)ends[0].isn << 32 | ends[1].isn
-						: (uint64_t)ends[1].isn << 32 | ends[0].isn;
-	else if (view->segment_count)
-		/* Without initial numbers: those of the first segment, which NAT leaves alone, too.
-		 */
-		key = (uint64_t)view->segments[0].seq << 32 | view->segments[0].ack;
-	else
-		key = flow_hash(&connection->tuples[0].flow);
-	view->id[0] = hash_mix(key);
-	view->id[1] = hash_mix(key ^ 0x9e3779b97f4a7c15ull);
-}
-
-void connection_derive(struct connection *connection)
-{
-	derive_segments(connection);
-	for (unsigned int end = 0; end < 2; end++)
-		if (!connection->view.ends[end].has_socket)
-			connection->view.ends[end].state_count =
-				infer_states(&connection->view, end, connection->ends[end].states,
-					     CONNECTION_STATES);
-	derive_id(connection);
+	for (; segment > connection->view.segments && segment[-1].time > moved.time; segment--)
+		*segment = segment[-1];
+	*segment = moved;
+	return segment;
 }
 
 bool connection_fins_acknowledged(const struct connection *connection)
 {
 	bool acked[2] = {false, false};
 
+	if (!connection->ends[0].fin.known || !connection->ends[1].fin.known)
+		return false;
 	for (uint32_t i = 0; i < connection->view.segment_count; i++) {
 		const struct segment *segment = &connection->view.segments[i];
 		const struct fin *fin = &connection->ends[!segment->sender].fin;
 
-		if (fin->known && segment->flags & SEGMENT_ACK && segment->ack == fin->end)
+		if (segment->flags & SEGMENT_ACK && segment->ack == fin->end)
 			acked[!segment->sender] = true;
 		if (segment->flags & SEGMENT_FIN)
 			acked[segment->sender] = false;

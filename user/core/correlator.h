@@ -24,13 +24,15 @@ struct correlator_settings {
 	uint64_t unclaimed_life;  /* how long segments wait for a socket to claim them */
 	uint64_t orphan_limit;    /* the longest an orphaned FIN_WAIT2 mini-socket can live */
 	uint64_t time_wait_limit; /* the longest that a TIME_WAIT can last */
-	uint64_t silence; /* after a close that the wire shows whole: what the kernel has not
-			     told by then was lost */
-	bool wire;        /* there are no sockets (a capture): report connections themselves */
+	uint64_t silence;     /* after a close that the wire shows whole: what the kernel has not
+				 told by then was lost */
+	unsigned int sources; /* recordings that are read together: header.source is below that */
+	bool wire;            /* there are no sockets (a capture): report connections themselves */
 };
 
-/* What live tracing uses. */
+/* What live tracing uses, and what a foreign capture is analysed with. */
 extern const struct correlator_settings correlator_defaults;
+extern const struct correlator_settings correlator_of_capture;
 
 struct correlator;
 
@@ -51,11 +53,12 @@ struct correlator *correlator_new(const struct correlator_settings *settings,
 				  const struct correlator_listener *listener);
 void correlator_free(struct correlator *correlator);
 
-/* Takes one record; `length` is what the source delivered. Reports that are due by its time, less
- * the tolerance, leave first. */
-void correlator_feed(struct correlator *correlator, const struct record *record, size_t length);
+/* Takes one record; `length` is what the source delivered. It is held back until nothing older is
+ * to be expected: until one comes that is newer by the tolerance, or correlator_advance(). False:
+ * it is none (cut short, of no known kind, with values that mean nothing), which was counted. */
+bool correlator_feed(struct correlator *correlator, const struct record *record, size_t length);
 
-/* Every record up to `now` has been fed: what is due leaves. */
+/* Every record up to `now` has been fed: what was held back is taken, what is due leaves. */
 void correlator_advance(struct correlator *correlator, uint64_t now);
 
 /* When correlator_advance() has something to do next; UINT64_MAX: nothing. */

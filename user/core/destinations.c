@@ -168,8 +168,8 @@ static void turn_rates(const struct destination *destination, uint64_t now, uint
 		       uint64_t *rate, uint64_t *net_rate)
 {
 	double entered = (double)(destination->entered_sum - destination->half_entered);
-	double ms = (double)((now - destination->half_at) / MS);
-	double expected = (double)*rate / 1e6 * ms, off = entered - expected;
+	uint64_t whole = (now - destination->half_at) / MS;
+	double ms = (double)whole, expected = (double)*rate / 1e6 * ms, off = entered - expected;
 
 	if (destination->half_at <= begin || now - destination->half_at < RATE_LEAST)
 		return;

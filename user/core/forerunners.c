@@ -14,7 +14,7 @@ void forerunners_add_listener(struct forerunners *forerunners, const struct stat
 
 	listener->time = record->header.time;
 	listener->port = record->header.flow.local_port;
-	listener->netns = record->header.netns;
+	listener->place = record_place(&record->header);
 	listener->task = record->task;
 	listener->how = socket_close_how(record);
 }
@@ -25,38 +25,44 @@ void forerunners_apply_listener(const struct forerunners *forerunners,
 {
 	struct socket_facts *socket = &connection->view.ends[end].socket;
 
+	const struct closed_listener *newest = NULL;
+
 	if (!socket->never_accepted || record->to != TCP_STATE_CLOSED || record->error)
 		return;
 	for (unsigned int i = 0; i < FORERUNNER_LISTENERS; i++) {
 		const struct closed_listener *listener = &forerunners->listeners[i];
 
 		if (!listener->time || listener->port != record->header.flow.local_port ||
-		    listener->netns != record->header.netns ||
+		    listener->place != record_place(&record->header) ||
 		    record->header.time - listener->time > QUEUE_CLOSED_WITHIN)
 			continue;
-		socket->listener_closed = true;
-		socket->close_how = listener->how;
-		socket->close_task = listener->task;
+		if (!newest || listener->time > newest->time)
+			newest = listener;
 	}
+	if (!newest)
+		return;
+	socket->listener_closed = true;
+	socket->close_how = newest->how;
+	socket->close_task = newest->task;
 }
 
-static struct reset_record *reset_place(struct forerunners *forerunners, uint64_t socket)
+static struct reset_record *reset_room(struct forerunners *forerunners, uint64_t socket)
 {
 	return &forerunners->resets[hash_mix(socket) % FORERUNNER_RESETS];
 }
 
 void forerunners_add_reset(struct forerunners *forerunners, const struct reset_record *record)
 {
-	*reset_place(forerunners, record->socket) = *record;
+	*reset_room(forerunners, record->socket) = *record;
 }
 
 void forerunners_apply_reset(struct forerunners *forerunners, struct connection *connection,
 			     unsigned int end)
 {
 	struct socket_facts *socket = &connection->view.ends[end].socket;
-	struct reset_record *reset = reset_place(forerunners, socket->id);
+	struct reset_record *reset = reset_room(forerunners, socket->id);
 
-	if (!socket->id || reset->socket != socket->id)
+	if (!socket->id || reset->socket != socket->id || reset->header.source != socket->source)
 		return;
 	socket_note_reset(socket, reset);
 	reset->socket = 0;

@@ -15,7 +15,7 @@
 struct closed_listener {
 	uint64_t time;
 	uint16_t port;
-	uint32_t netns;
+	uint64_t place; /* place_of() its namespace */
 	struct task task;
 	enum close_how how;
 };

@@ -1,10 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "core/inference.h"
 
+#include <stddef.h>
+
+#include "core/joined.h"
+
 #define NOT_FOUND (-1)
 
+/* What an end saw, in the order in which it did. */
+struct story {
+	uint32_t count;
+	struct {
+		const struct segment *segment;
+		uint64_t time;
+	} events[CONNECTION_SEGMENTS];
+};
+
+static void add_event(struct story *story, const struct segment *segment, uint64_t time)
+{
+	uint32_t at = story->count;
+
+	if (at == CONNECTION_SEGMENTS)
+		return;
+	for (; at > 0 && story->events[at - 1].time > time; at--)
+		story->events[at] = story->events[at - 1];
+	story->events[at].segment = segment;
+	story->events[at].time = time;
+	story->count++;
+}
+
 /* What the whole story says of one end, so that a segment that was lost or that
- * crossed another is not taken for one that arrived. Indices of segments, or
+ * crossed another is not taken for one that arrived. Indices of events, or
  * NOT_FOUND. */
 struct arrivals {
 	int64_t fin;  /* with this one it has the other's FIN */
@@ -23,34 +49,84 @@ static bool acknowledges(const struct segment *segment, const struct segment *fi
 	       (int32_t)(segment->ack - (fin->seq + fin->payload + 1)) >= 0;
 }
 
-static int64_t first_fin(const struct connection_view *connection, unsigned int sender)
+/* A recording made at the end does not have it: it was lost on its way, unless that recording has
+ * nothing that the other end sent, or the end itself acknowledges it. */
+static bool never_came(const struct connection_view *view, const struct segment *segment,
+		       unsigned int end)
 {
-	for (uint32_t i = 0; i < connection->segment_count; i++)
-		if (is_fin(&connection->segments[i], sender))
+	bool comes = false, copied = false, acknowledged = false;
+
+	for (uint32_t i = 0; i < view->segment_count; i++) {
+		const struct segment *other = &view->segments[i];
+		bool here = joined_sighting(view, other, end);
+
+		comes |= other->sender != end && here;
+		copied |= is_fin(other, !end) && here;
+		acknowledged |= acknowledges(other, segment);
+	}
+	return comes && !(segment->flags & SEGMENT_FIN && acknowledged && !copied);
+}
+
+/* Where several queues are captured the answer may come before what it answers. */
+static uint64_t time_of(const struct connection_view *view, const struct segment *segment,
+			const struct sighting *here, unsigned int end)
+{
+	uint64_t time = here->time;
+
+	if (!is_fin(segment, !end))
+		return time;
+	for (uint32_t i = 0; i < view->segment_count; i++) {
+		const struct segment *answer = &view->segments[i];
+		const struct sighting *left = joined_sighting(view, answer, end);
+
+		if (left && left->time < time && acknowledges(answer, segment))
+			time = left->time;
+	}
+	return time;
+}
+
+static void fill_story(struct story *story, const struct connection_view *view, unsigned int end)
+{
+	story->count = 0;
+	for (uint32_t i = 0; i < view->segment_count; i++) {
+		const struct segment *segment = &view->segments[i];
+		const struct sighting *here =
+			view->joined ? joined_sighting(view, segment, end) : NULL;
+
+		if (here)
+			add_event(story, segment, time_of(view, segment, here, end));
+		else if (!view->joined || segment->sender == end || !never_came(view, segment, end))
+			add_event(story, segment, segment->time);
+	}
+}
+
+static int64_t first_fin(const struct story *story, unsigned int sender)
+{
+	for (uint32_t i = 0; i < story->count; i++)
+		if (is_fin(story->events[i].segment, sender))
 			return i;
 	return NOT_FOUND;
 }
 
-static int64_t last_fin_before(const struct connection_view *connection, unsigned int sender,
-			       int64_t index)
+static int64_t last_fin_before(const struct story *story, unsigned int sender, int64_t index)
 {
-	while (--index >= 0 && !is_fin(&connection->segments[index], sender))
+	while (--index >= 0 && !is_fin(story->events[index].segment, sender))
 		;
 	return index;
 }
 
-static int64_t first_ack_after(const struct connection_view *connection, int64_t index, int64_t fin)
+static int64_t first_ack_after(const struct story *story, int64_t index, int64_t fin)
 {
-	while (++index < connection->segment_count)
-		if (acknowledges(&connection->segments[index], &connection->segments[fin]))
+	while (++index < story->count)
+		if (acknowledges(story->events[index].segment, story->events[fin].segment))
 			return index;
 	return NOT_FOUND;
 }
 
-static struct arrivals find_arrivals(const struct connection_view *connection, unsigned int end)
+static struct arrivals find_arrivals(const struct story *story, unsigned int end)
 {
-	int64_t own = first_fin(connection, end);
-	int64_t others = first_fin(connection, !end);
+	int64_t own = first_fin(story, end);
+	int64_t others = first_fin(story, !end);
 	struct arrivals found = {.fin = NOT_FOUND, .ack = NOT_FOUND};
 	int64_t shown; /* the first segment of this end that shows that it has the
 			  other's FIN */
@@ -58,15 +134,13 @@ static struct arrivals find_arrivals(const struct connection_view *connection, u
 	/* Of a FIN sent again, the copy before the answer is the one that arrived; of
 	 * several answers, the one that ended the repetition. */
 	if (own != NOT_FOUND)
-		found.ack = first_ack_after(
-			connection, last_fin_before(connection, end, connection->segment_count),
-			own);
+		found.ack = first_ack_after(story, last_fin_before(story, end, story->count), own);
 	if (others == NOT_FOUND)
 		return found;
-	shown = first_ack_after(connection, others, others);
+	shown = first_ack_after(story, others, others);
 	if (shown == NOT_FOUND)
 		return found;
-	found.fin = last_fin_before(connection, !end, shown);
+	found.fin = last_fin_before(story, !end, shown);
 	if (own > found.fin && own < shown) {
 		found.crossed = true;
 		found.fin = found.ack != NOT_FOUND && found.ack < shown ? found.ack : shown;
@@ -150,7 +224,7 @@ static enum tcp_state first_state(const struct connection_end *own,
 	}
 }
 
-bool ended_by_fins(const struct connection_end *end)
+static bool socket_ended_by_fins(const struct connection_end *end)
 {
 	const struct state_change *last;
 
@@ -160,30 +234,43 @@ bool ended_by_fins(const struct connection_end *end)
 	return last->to == TCP_STATE_TIME_WAIT || last->from == TCP_STATE_LAST_ACK;
 }
 
+bool ended_by_fins(const struct connection_end *end)
+{
+	if (end->has_socket)
+		return socket_ended_by_fins(end);
+	return end->state_count && end->states[end->state_count - 1].to == TCP_STATE_TIME_WAIT;
+}
+
 uint32_t infer_states(const struct connection_view *connection, unsigned int end,
 		      struct state_change *changes, uint32_t room)
 {
-	struct arrivals arrivals = find_arrivals(connection, end);
+	struct arrivals arrivals;
+	struct story story;
 	struct chain chain = {
 		.changes = changes,
 		.room = room,
 		.state = first_state(&connection->ends[end], &connection->ends[!end]),
 	};
 
-	for (uint32_t i = 0; i < connection->segment_count; i++) {
-		const struct segment *segment = &connection->segments[i];
+	fill_story(&story, connection, end);
+	arrivals = find_arrivals(&story, end);
+	for (uint32_t i = 0; i < story.count; i++) {
+		const struct segment *segment = story.events[i].segment;
+		uint64_t time = story.events[i].time;
 
 		/* Crossed: the FIN had been on its way before the segment that shows it. */
 		if (i == arrivals.fin && arrivals.crossed)
-			move(&chain, segment->time, after_fin(chain.state));
+			move(&chain, time, after_fin(chain.state));
 		if (i == arrivals.ack)
-			move(&chain, segment->time, after_ack(chain.state));
+			move(&chain, time, after_ack(chain.state));
 		if (i == arrivals.fin && !arrivals.crossed)
-			move(&chain, segment->time, after_fin(chain.state));
+			move(&chain, time, after_fin(chain.state));
 		if (is_fin(segment, end))
-			move(&chain, segment->time, after_sending_fin(chain.state));
-		if (segment->flags & SEGMENT_RST && !ended_by_fins(&connection->ends[!end]))
-			move(&chain, segment->time, TCP_STATE_CLOSED);
+			move(&chain, time, after_sending_fin(chain.state));
+		/* One that ends TIME_WAIT is no part of the teardown. */
+		if (segment->flags & SEGMENT_RST && chain.state != TCP_STATE_TIME_WAIT &&
+		    !socket_ended_by_fins(&connection->ends[!end]))
+			move(&chain, time, TCP_STATE_CLOSED);
 	}
 	return chain.count;
 }

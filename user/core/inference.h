@@ -13,8 +13,8 @@
 uint32_t infer_states(const struct connection_view *connection, unsigned int end,
 		      struct state_change *changes, uint32_t room);
 
-/* Whether the socket at this end is known to have ended by FINs alone: then no RST had an effect.
- */
+/* Whether this end is known to have ended by FINs alone, or without a socket seems to have reached
+ * TIME_WAIT: then no RST had an effect on the close. */
 bool ended_by_fins(const struct connection_end *end);
 
 #endif

@@ -2,21 +2,10 @@
 #include "core/matching.h"
 
 #include "core/flow.h"
+#include "core/segment.h"
 
 /* Behind NAT a segment is known again by its numbers for this long. */
 #define SAME_NUMBERS_WITHIN 2000000000ull
-/* Numbers this close to those in use belong to the same connection: no window is larger in
- * practice, and two connections on the same addresses are this close by chance once in 32 times,
- * twice (sequence and acknowledgement) once in 1000. */
-#define NEAR (1 << 26)
-
-static bool near(uint32_t a, uint32_t b)
-{
-	int32_t distance = (int32_t)(a - b);
-
-	return distance < NEAR && distance > -NEAR;
-}
-
 enum fit {
 	FIT_NONE,
 	FIT_WEAK,  /* the addresses alone, or nothing to compare with */
@@ -28,7 +17,14 @@ static enum fit fit_position(const struct end_state *end, uint32_t position)
 {
 	if (!end->has_position)
 		return FIT_WEAK;
-	return near(position, end->position) ? FIT_NEAR : FIT_NONE;
+	return segment_numbers_near(position, end->position) ? FIT_NEAR : FIT_NONE;
+}
+
+/* Surely not where it was first seen. */
+static bool elsewhere(const struct connection *connection, const struct record *record)
+{
+	return connection->source != record->source ||
+	       (connection->netns && record->netns && connection->netns != record->netns);
 }
 
 static enum fit fit_segment(const struct connection *connection, unsigned int sender,
@@ -39,8 +35,7 @@ static enum fit fit_segment(const struct connection *connection, unsigned int se
 	bool has_length = !(record->notes & SEGMENT_LENGTH_UNKNOWN);
 	enum fit fit;
 
-	if (connection->netns != record->header.netns && connection->netns &&
-	    record->header.netns && flow_is_loopback(&record->header.flow))
+	if (flow_is_loopback(&record->header.flow) && elsewhere(connection, &record->header))
 		return FIT_NONE;
 	if (record->flags & SEGMENT_FIN && from->fin.known && has_length)
 		return record->seq + record->payload + 1 == from->fin.end ? FIT_EXACT : FIT_NONE;
@@ -59,9 +54,40 @@ static enum fit fit_segment(const struct connection *connection, unsigned int se
 	return fit;
 }
 
+/* A foreign capture tells its connections apart by itself: without news it goes on with the latest
+ * between these addresses. What another capture told of is found by the numbers of both SYNs, which
+ * NAT leaves alone. */
+struct connection *matching_captured(struct connection_table *table,
+				     const struct segment_record *record,
+				     const struct wire_record *news, unsigned int *sender)
+{
+	const struct flow *flow = &record->header.flow;
+	const struct capture_name *name;
+	struct connection *candidate;
+	struct tuple_link *at = NULL;
+	unsigned int end;
+
+	while ((candidate = connection_next_tuple(table, flow, &at, &end))) {
+		name = connection_capture(candidate, record->header.source);
+		if (!name || (news && name->stream != news->stream))
+			continue;
+		*sender = end;
+		return candidate;
+	}
+	if (!news || news->ends[0].isn_how != WIRE_ISN_SYN || news->ends[1].isn_how != WIRE_ISN_SYN)
+		return NULL;
+	candidate = connection_find_numbers(table, news->ends[0].isn, news->ends[1].isn, &end);
+	if (!candidate || connection_capture(candidate, record->header.source))
+		return NULL;
+	*sender = flow_equal(flow, &news->header.flow) ? end : !end;
+	connection_add_tuple(table, candidate, &record->header, *sender);
+	return candidate;
+}
+
 struct connection *matching_segment(struct connection_table *table,
 				    const struct segment_record *record, unsigned int *sender)
 {
+	uint16_t source = record->header.source;
 	struct connection *found = NULL, *candidate;
 	struct tuple_link *at = NULL;
 	enum fit best = FIT_NONE;
@@ -71,7 +97,7 @@ struct connection *matching_segment(struct connection_table *table,
 	while ((candidate = connection_next_tuple(table, &record->header.flow, &at, &end))) {
 		enum fit fit = fit_segment(candidate, end, record);
 
-		if (fit > best) {
+		if (fit > best && !connection_capture(candidate, source)) {
 			best = fit;
 			found = candidate;
 			*sender = end;
@@ -81,10 +107,10 @@ struct connection *matching_segment(struct connection_table *table,
 		return found;
 	/* Behind NAT the same segment has other addresses and the same numbers. */
 	mark = connection_find_mark(table, record, SAME_NUMBERS_WITHIN);
-	if (!mark)
+	if (!mark || connection_capture(mark->connection, source))
 		return NULL;
 	*sender = mark->sender;
-	connection_add_tuple(table, mark->connection, &record->header.flow, *sender);
+	connection_add_tuple(table, mark->connection, &record->header, *sender);
 	return mark->connection;
 }
 
@@ -99,9 +125,10 @@ struct connection *matching_socket(const struct connection_table *table,
 		const struct end_state *ends = candidate->ends;
 		enum fit ours, theirs;
 
-		if (candidate->view.ends[local].has_socket)
+		if (candidate->view.ends[local].has_socket || candidate->last_time < record->born)
 			continue;
-		if (candidate->netns != record->header.netns &&
+		if (place_of(candidate->source, candidate->netns) !=
+			    record_place(&record->header) &&
 		    flow_is_loopback(&record->header.flow))
 			continue;
 		ours = fit_position(&ends[local], record->snd_nxt);

@@ -14,6 +14,12 @@
 struct connection *matching_segment(struct connection_table *table,
 				    const struct segment_record *record, unsigned int *sender);
 
+/* The same by what the segment's capture says itself: `news` is what it told right before it, or
+ * NULL. To be asked first, of a segment of a capture. */
+struct connection *matching_captured(struct connection_table *table,
+				     const struct segment_record *record,
+				     const struct wire_record *news, unsigned int *sender);
+
 /* A connection known from its segments alone, or from the other end, that this socket is part of,
  * by its addresses; NULL: none. */
 struct connection *matching_socket(const struct connection_table *table,

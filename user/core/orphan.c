@@ -5,6 +5,8 @@
 
 /* A FIN this long before its receiver's socket was swapped for a mini-socket was not for that. */
 #define FIN_BEFORE_SWAP 5000000ull
+/* A restart so long after the FIN was seen is another one. */
+#define RESTART_WITHIN 5000000ull
 
 /* What a segment means for an orphan's mini-socket, of which the kernel says nothing, as
  * tcp_timewait_state_process() has it: exactly the awaited FIN makes it TIME_WAIT, a RST in the
@@ -24,11 +26,53 @@ static enum tcp_state orphan_becomes(const struct end_state *orphan, bool from_p
 	return !expects || ahead + segment->payload == 0 ? TCP_STATE_TIME_WAIT : TCP_STATE_UNKNOWN;
 }
 
-/* When it was at this end: the receiver's is the last place where it was seen. */
-static uint64_t time_at(const struct segment *segment, unsigned int end)
+static bool is_arrival(const struct socket_facts *socket, const struct sighting *sighting)
 {
-	return segment->sender == end ? segment->time
-				      : segment->sightings[segment->sighting_count - 1].time;
+	return sighting->source == socket->source && sighting->netns == socket->netns &&
+	       sighting->hook != HOOK_TC_EGRESS;
+}
+
+/* Whether what arrives at this end is seen there. */
+static bool arrivals_are_seen(const struct connection *connection, unsigned int end)
+{
+	const struct connection_view *view = &connection->view;
+
+	for (uint32_t i = 0; i < view->segment_count; i++)
+		for (unsigned int k = 0; k < view->segments[i].sighting_count; k++)
+			if (view->segments[i].sender != end &&
+			    is_arrival(&view->ends[end].socket, &view->segments[i].sightings[k]))
+				return true;
+	return false;
+}
+
+static bool is_departure(const struct connection_end *sender, const struct sighting *sighting)
+{
+	return sender->has_socket && sighting->source == sender->socket.source &&
+	       sighting->netns == sender->socket.netns && sighting->hook == HOOK_TC_EGRESS;
+}
+
+/* When it was at this end: the receiver's is the last place where it was seen. NULL: it was seen
+ * elsewhere only, by another recording or on its way, and may be lost. */
+static const struct sighting *sighting_at(const struct connection *connection,
+					  const struct segment *segment, unsigned int end)
+{
+	const struct connection_end *ends = connection->view.ends;
+	bool arrives = segment->sender != end;
+	bool strictly = arrives && arrivals_are_seen(connection, end);
+	const struct sighting *found = NULL;
+
+	for (unsigned int i = 0; i < segment->sighting_count; i++) {
+		const struct sighting *sighting = &segment->sightings[i];
+
+		if (sighting->source != ends[end].socket.source)
+			continue;
+		if (strictly ? !is_arrival(&ends[end].socket, sighting)
+			     : arrives && is_departure(&ends[!end], sighting))
+			continue;
+		if (!found || arrives)
+			found = sighting;
+	}
+	return found;
 }
 
 static void end_orphan(struct connection *connection, unsigned int end, enum time_wait_end how,
@@ -45,11 +89,15 @@ static void end_by_segment(struct connection *connection, unsigned int end,
 {
 	const struct end_state *state = &connection->ends[end];
 	enum tcp_state to = orphan_becomes(state, segment->sender != end, segment);
-	uint64_t time = time_at(segment, end);
+	const struct sighting *here;
+	uint64_t time;
 
-	if (!state->orphan || to == TCP_STATE_UNKNOWN ||
-	    time + FIN_BEFORE_SWAP < state->orphan_since)
+	if (!state->orphan || to == TCP_STATE_UNKNOWN)
 		return;
+	here = sighting_at(connection, segment, end);
+	if (!here || here->time + FIN_BEFORE_SWAP < state->orphan_since)
+		return;
+	time = here->time;
 	end_orphan(connection, end,
 		   to == TCP_STATE_TIME_WAIT ? TIME_WAIT_BY_FIN : TIME_WAIT_BY_RESET,
 		   time > state->orphan_since ? time : state->orphan_since, false);
@@ -73,7 +121,9 @@ struct connection *orphan_find(const struct connection_table *table,
 			       const struct time_wait_record *record, unsigned int *end)
 {
 	struct socket_link *link =
-		record->socket ? connection_find_socket(table, record->socket) : NULL;
+		record->socket
+			? connection_find_socket(table, record->header.source, record->socket)
+			: NULL;
 	struct connection *candidate;
 	struct tuple_link *at = NULL;
 
@@ -81,10 +131,14 @@ struct connection *orphan_find(const struct connection_table *table,
 		*end = link->end;
 		return link->connection;
 	}
-	while ((candidate = connection_next_tuple(table, &record->header.flow, &at, end)))
-		if (candidate->ends[*end].orphan &&
-		    candidate->view.ends[*end].socket.netns == record->header.netns)
-			return candidate;
+	/* The latest of these addresses: those before it are gone. */
+	while ((candidate = connection_next_tuple(table, &record->header.flow, &at, end))) {
+		const struct connection_end *shown = &candidate->view.ends[*end];
+
+		if (shown->has_socket &&
+		    socket_place(&shown->socket) == record_place(&record->header))
+			return candidate->ends[*end].orphan ? candidate : NULL;
+	}
 	return NULL;
 }
 
@@ -102,8 +156,23 @@ static void become_time_wait(struct connection *connection, unsigned int end, ui
 	if (connection->ends[end].orphan_end != TIME_WAIT_BY_FIN || !shown->state_count)
 		return;
 	last = &shown->states[shown->state_count - 1];
-	if (last->to == TCP_STATE_TIME_WAIT)
-		last->observed = true;
+	if (last->to != TCP_STATE_TIME_WAIT || last->observed || time > last->time + RESTART_WITHIN)
+		return;
+	last->observed = true;
+	last->time = time;
+	connection->ends[end].over_time = time;
+}
+
+/* It is gone, and not from FIN_WAIT2: the FIN had come unseen. */
+static void was_time_wait(struct connection *connection, unsigned int end,
+			  const struct time_wait_record *record)
+{
+	uint64_t since = connection->ends[end].orphan_since, time = record->header.time;
+
+	if (record->event == TIME_WAIT_EXPIRED && time - TIME_WAIT_LENGTH > since)
+		since = time - TIME_WAIT_LENGTH;
+	connection->ends[end].orphan_fin_unseen = true;
+	end_orphan(connection, end, TIME_WAIT_BY_FIN, since, false);
 }
 
 void orphan_take_record(struct connection *connection, unsigned int end,
@@ -118,7 +187,10 @@ void orphan_take_record(struct connection *connection, unsigned int end,
 		become_time_wait(connection, end, time);
 	if (!state->orphan)
 		return;
-	if (record->event == TIME_WAIT_EXPIRED) {
+	if (record->event == TIME_WAIT_TAKEN ||
+	    (record->event == TIME_WAIT_EXPIRED && record->substate == TCP_STATE_TIME_WAIT)) {
+		was_time_wait(connection, end, record);
+	} else if (record->event == TIME_WAIT_EXPIRED) {
 		connection->view.ends[end].socket.expired = true;
 		end_orphan(connection, end, TIME_WAIT_BY_TIMER, time, true);
 	} else if (record->event == TIME_WAIT_REMOVED && record->removal == REMOVED_UNSEEN &&
@@ -138,10 +210,15 @@ void orphan_destroy(struct connection *connection, unsigned int end, uint64_t ti
 	end_orphan(connection, end, TIME_WAIT_DESTROYED, time, true);
 }
 
+void orphan_lose(struct connection *connection, unsigned int end, uint64_t time)
+{
+	end_orphan(connection, end, TIME_WAIT_ENDED, time, false);
+}
+
 void orphan_give_up(struct connection *connection, unsigned int end, uint64_t time)
 {
 	connection->view.ends[end].socket.given_up = true;
-	end_orphan(connection, end, TIME_WAIT_ENDED, time, false);
+	orphan_lose(connection, end, time);
 }
 
 struct time_wait_report orphan_report(const struct connection *connection, unsigned int end,
@@ -159,6 +236,7 @@ struct time_wait_report orphan_report(const struct connection *connection, unsig
 		.id = {connection->view.id[0], connection->view.id[1]},
 		.flow = socket->flow,
 		.netns = socket->netns,
+		.source = socket->source,
 		.substate = TCP_STATE_FIN_WAIT2,
 		.started_late = state->incomplete & INCOMPLETE_STARTED_LATE,
 		.end_seen = how != TIME_WAIT_ENDED,

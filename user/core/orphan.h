@@ -28,7 +28,10 @@ void orphan_take_record(struct connection *connection, unsigned int end,
 /* Its network namespace was deleted, or an administrator removed it. */
 void orphan_destroy(struct connection *connection, unsigned int end, uint64_t time);
 
-/* Nothing more was heard of it: it is gone by now, how is not known. */
+/* It is gone, how is not known. */
+void orphan_lose(struct connection *connection, unsigned int end, uint64_t time);
+
+/* Nothing more was heard of it within the longest that it can last: its time must have run out. */
 void orphan_give_up(struct connection *connection, unsigned int end, uint64_t time);
 
 /* What is reported of the wait of its mini-socket: so far, when the tracer ended before it. */

@@ -27,14 +27,18 @@ struct sighting {
 	uint64_t time;
 	uint32_t netns;
 	uint32_t interface;
-	uint8_t hook; /* enum segment_hook */
+	uint8_t hook;    /* enum segment_hook */
+	uint16_t source; /* of several recordings: the one that has it */
+	uint32_t frame;  /* its number there, if that is a foreign capture; 0: none */
 };
 
 #define SEGMENT_SIGHTINGS 8
+#define CONNECTION_SEGMENTS 256 /* kept of one connection */
 #define NO_SEGMENT (-1)
 
 struct segment {
-	uint64_t time; /* of the first sighting */
+	uint64_t time;  /* of the first sighting */
+	uint64_t frame; /* its number in a foreign capture, from 1; 0: none */
 	uint32_t seq;
 	uint32_t ack;
 	uint32_t payload;
@@ -73,6 +77,7 @@ struct socket_facts {
 	uint32_t netns;
 	uint32_t inode;
 	uint32_t uid;
+	uint16_t source;   /* of several recordings: the one that tells of it */
 	uint8_t role;      /* enum socket_role */
 	bool started_late; /* the connection is older than the tracer */
 	bool over;         /* reached CLOSED or TIME_WAIT */
@@ -106,21 +111,42 @@ struct socket_facts {
 struct connection_end {
 	uint8_t address[16];
 	uint16_t port;
-	bool has_socket; /* facts are valid, states observed */
-	bool has_isn;    /* initial sequence number known */
+	bool has_socket;  /* facts are valid, states observed */
+	bool has_isn;     /* initial sequence number known */
+	bool isn_assumed; /* one before the first number that a capture without its SYN shows */
 	uint32_t isn;
+	/* Told by a capture: valid with connection_view's wire.known. */
+	uint64_t bytes; /* payload that it sent, each byte once */
+	uint8_t wscale; /* of the windows that it sends, or WIRE_SCALE_UNKNOWN */
+	uint8_t role;   /* enum socket_role */
 	struct socket_facts socket;
 	struct state_change *states; /* in time order; without a socket all inferred */
 	uint32_t state_count;
+	/* With connection_view's joined: the recording that was made there, and the addresses that
+	 * it has. */
+	uint16_t source;
+	struct flow flow;
+};
+
+/* What a foreign capture told of a connection as a whole. */
+struct wire_facts {
+	bool known;
+	bool given_up;        /* a FIN was sent again and again, then no more: nobody answered */
+	uint8_t completeness; /* enum wire_completeness */
+	uint32_t stream;      /* Wireshark's tcp.stream */
+	uint64_t born;        /* when its SYN was seen, 0: not in the capture */
+	uint64_t initial_rtt; /* from that SYN to the end of the handshake, 0: not known */
 };
 
 /* A connection: two ends, ends[0] not special. */
 struct connection_view {
 	uint64_t id[2]; /* printed as 32 hex digits; the same at both ends, through NAT too */
 	struct connection_end ends[2];
+	struct wire_facts wire;
 	struct segment *segments; /* in time order */
 	uint32_t segment_count;
 	uint32_t fin_retransmissions[2]; /* by sender */
+	bool joined; /* two recordings tell of it, one from each end (joined.h) */
 };
 
 enum incomplete_reason {
@@ -166,10 +192,11 @@ struct time_wait_report {
 	uint64_t id[2];   /* of the connection; 0: not known, it is older than the tracer */
 	struct flow flow; /* as the socket saw it */
 	uint32_t netns;
+	uint16_t source;     /* of several recordings: the one that tells of it */
 	uint16_t restarts;   /* that were seen */
 	uint8_t substate;    /* enum tcp_state: TIME_WAIT or FIN_WAIT2 */
 	bool started_late;   /* older than the tracer, by how much is not known */
-	bool start_inferred; /* from the time that was left to it when the tracer started */
+	bool start_inferred; /* from the time that was left to it, or from its end */
 	bool wire;           /* it is inferred from segments, all of it */
 	bool end_inferred;   /* how it ended; when was not seen */
 	bool end_seen;       /* the duration is one */
@@ -191,6 +218,7 @@ struct core_stats {
 	uint64_t evicted;
 	uint64_t bad_records;   /* cut short, unknown or contradictory: skipped */
 	uint64_t unclaimed;     /* segments of closes that no socket of ours took part in */
+	uint64_t passed_over;   /* such segments that the source left out for want of room */
 	uint64_t time_waits;    /* reported, those that went on included */
 	uint64_t orphans;       /* FIN_WAIT2 that no FIN ended, the same */
 	uint64_t late_segments; /* seen when their teardown had already been reported */

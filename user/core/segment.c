@@ -10,7 +10,8 @@ static bool seen_here(const struct segment *segment, const struct segment_record
 		const struct sighting *sighting = &segment->sightings[i];
 
 		if (sighting->hook == record->hook && sighting->interface == record->interface &&
-		    sighting->netns == record->header.netns)
+		    sighting->netns == record->header.netns &&
+		    sighting->source == record->header.source)
 			return true;
 	}
 	return false;
@@ -20,7 +21,7 @@ static bool seen_here(const struct segment *segment, const struct segment_record
 static bool same_payload(const struct segment *segment, const struct segment_record *record)
 {
 	return segment->payload == record->payload ||
-	       (!(record->flags & SEGMENT_FIN) &&
+	       (segment->payload && record->payload && !(record->flags & SEGMENT_FIN) &&
 		record->notes & segment->notes & SEGMENT_ACKS_FIN);
 }
 
@@ -35,6 +36,21 @@ static bool same_segment(const struct segment *segment, const struct segment_rec
 	       record->header.time <= segment->time + SIGHTING_WITHIN;
 }
 
+static bool seen_by(const struct segment *segment, unsigned int source)
+{
+	for (unsigned int i = 0; i < segment->sighting_count; i++)
+		if (segment->sightings[i].source == source)
+			return true;
+	return false;
+}
+
+static uint64_t frame_of(const struct segment_record *record)
+{
+	const struct segment_with_tail *with_tail = (const void *)record;
+
+	return record->header.length < sizeof(*with_tail) ? 0 : with_tail->tail.frame;
+}
+
 static void add_sighting(struct segment *segment, const struct segment_record *record)
 {
 	struct sighting sighting = {
@@ -42,11 +58,16 @@ static void add_sighting(struct segment *segment, const struct segment_record *r
 		.netns = record->header.netns,
 		.interface = record->interface,
 		.hook = record->hook,
+		.source = record->header.source,
+		.frame = (uint32_t)frame_of(record),
 	};
 	unsigned int at = segment->sighting_count;
 
-	if (at >= SEGMENT_SIGHTINGS)
-		return;
+	if (at >= SEGMENT_SIGHTINGS) {
+		if (seen_by(segment, sighting.source))
+			return;
+		segment->sighting_count = (uint16_t)--at; /* one of another recording's many */
+	}
 	for (; at > 0 && segment->sightings[at - 1].time > sighting.time; at--)
 		segment->sightings[at] = segment->sightings[at - 1];
 	segment->sightings[at] = sighting;
@@ -65,7 +86,7 @@ const struct segment *segment_seen_again(struct connection *connection,
 		if (!same_segment(segment, record, sender) || seen_here(segment, record))
 			continue;
 		add_sighting(segment, record);
-		return segment;
+		return connection_move_segment(connection, segment);
 	}
 	return NULL;
 }
@@ -95,6 +116,7 @@ const struct segment *segment_begin(struct connection *connection,
 {
 	struct segment segment = {
 		.time = record->header.time,
+		.frame = frame_of(record),
 		.seq = record->seq,
 		.ack = record->flags & SEGMENT_ACK ? record->ack : 0,
 		.payload = record->payload,

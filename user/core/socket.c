@@ -72,7 +72,7 @@ enum close_how socket_close_how(const struct state_record *record)
 {
 	if (!is_local_call(record))
 		return CLOSE_NONE;
-	if (record->context & CONTEXT_KTHREAD)
+	if (record->context & CONTEXT_PROXY)
 		return CLOSE_UNKNOWN;
 	if (record->context & CONTEXT_LAST_REF)
 		return record->context & CONTEXT_EXITING ? CLOSE_EXIT : CLOSE_CALL;
@@ -89,9 +89,10 @@ static bool is_opening(uint8_t state)
 
 static void set_isn(struct connection_end *end, uint32_t isn)
 {
-	if (end->has_isn)
+	if (end->has_isn && !end->isn_assumed)
 		return;
 	end->has_isn = true;
+	end->isn_assumed = false;
 	end->isn = isn;
 }
 
@@ -134,6 +135,7 @@ void socket_begin(struct connection *connection, unsigned int end,
 		.flow = *flow,
 		.born = record->born,
 		.netns = record->header.netns,
+		.source = record->header.source,
 		.uid = record->uid,
 		.role = record->role,
 		.started_late = !record->born,
@@ -190,7 +192,7 @@ static void note_call(struct socket_facts *socket, const struct state_record *re
 		return;
 	socket->close_how = how;
 	socket->context = record->context;
-	if (record->context & CONTEXT_KTHREAD)
+	if (record->context & CONTEXT_PROXY)
 		return;
 	socket->close_task = record->task;
 	if (socket->owner.pid || record->error == ECONNABORTED)
@@ -244,13 +246,10 @@ static void note_unread(struct socket_facts *socket, const struct state_record *
 bool socket_told_before(const struct connection *connection, unsigned int end,
 			const struct state_record *record)
 {
-	const struct connection_end *shown = &connection->view.ends[end];
-	const struct state_change *last;
+	const struct end_state *state = &connection->ends[end];
 
-	if (!shown->state_count || connection->ends[end].last_state != record->to)
-		return false;
-	last = &shown->states[shown->state_count - 1];
-	return last->from == record->from && record->header.time < last->time + TOLD_TWICE_WITHIN;
+	return state->last_state == record->to && state->last_from == record->from &&
+	       record->header.time < state->last_change + TOLD_TWICE_WITHIN;
 }
 
 static void check_chain(struct connection *connection, unsigned int end,
@@ -260,10 +259,12 @@ static void check_chain(struct connection *connection, unsigned int end,
 
 	if (state->last_state && state->last_state != record->from)
 		state->incomplete |= INCOMPLETE_LOST_RECORDS;
+	state->last_from = record->from;
 	state->last_state = record->to;
+	state->last_change = record->header.time;
 }
 
-void socket_change(struct connection *connection, unsigned int end,
+bool socket_change(struct connection *connection, unsigned int end,
 		   const struct state_record *record)
 {
 	struct end_state *state = &connection->ends[end];
@@ -275,6 +276,7 @@ void socket_change(struct connection *connection, unsigned int end,
 		.to = (uint8_t)to,
 		.observed = true,
 	};
+	bool kept;
 
 	learn_numbers(connection, end, record);
 	check_chain(connection, end, record);
@@ -286,7 +288,7 @@ void socket_change(struct connection *connection, unsigned int end,
 			state->orphan = true;
 			state->orphan_since = record->header.time;
 		}
-		return;
+		return true;
 	}
 	if (record->context & CONTEXT_NO_BUCKET) {
 		if (to == TCP_STATE_FIN_WAIT2) {
@@ -300,13 +302,14 @@ void socket_change(struct connection *connection, unsigned int end,
 		state->orphan = true;
 		state->orphan_since = record->header.time;
 		state->orphan_expects = record->rcv_nxt;
-		return;
+		return true;
 	}
-	connection_add_state(connection, end, &change);
+	kept = connection_add_state(connection, end, &change);
 	if (to == TCP_STATE_CLOSED || to == TCP_STATE_TIME_WAIT) {
 		socket->over = true;
 		state->over_time = record->header.time;
 	}
+	return kept;
 }
 
 void socket_end_orphan(struct connection *connection, unsigned int end, enum tcp_state to,

@@ -32,8 +32,8 @@ void socket_begin(struct connection *connection, unsigned int end,
 bool socket_told_before(const struct connection *connection, unsigned int end,
 			const struct state_record *record);
 
-/* Any record, the first included: one change of state. */
-void socket_change(struct connection *connection, unsigned int end,
+/* Any record, the first included: one change of state. False: there was no room for it. */
+bool socket_change(struct connection *connection, unsigned int end,
 		   const struct state_record *record);
 
 /* The mini-socket of an orphaned FIN_WAIT2 became TIME_WAIT, or is gone. */

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/flow.h"
-
 /* A segment is seen at one place after another within this time. */
 #define SAME_SEGMENT 20000000ull
 
@@ -29,9 +27,9 @@ void time_waits_done(struct time_waits *waits)
 	heap_done(&waits->questions);
 }
 
-static uint64_t hash_of(const struct flow *flow, uint32_t netns)
+static uint64_t hash_of(const struct flow *flow, uint64_t place)
 {
-	return hash_join(flow_hash(flow), netns);
+	return flow_hash(flow) + hash_mix(place);
 }
 
 static void list_add(struct time_waits *waits, struct time_wait *wait)
@@ -123,7 +121,7 @@ struct time_wait *time_waits_add(struct time_waits *waits, const struct time_wai
 	wait->heard = wait->start;
 	list_add(waits, wait);
 	waits->count++;
-	map_add(&waits->by_flow, &wait->link, hash_of(&wait->flow, wait->netns));
+	map_add(&waits->by_flow, &wait->link, hash_of(&wait->flow, time_wait_place(wait)));
 	return wait;
 }
 
@@ -147,14 +145,14 @@ void time_waits_remove(struct time_waits *waits, struct time_wait *wait)
 }
 
 struct time_wait *time_waits_find(const struct time_waits *waits, const struct flow *flow,
-				  uint32_t netns)
+				  uint64_t place)
 {
-	struct map_link *at = map_first(&waits->by_flow, hash_of(flow, netns));
+	struct map_link *at = map_first(&waits->by_flow, hash_of(flow, place));
 
 	for (; at; at = map_next(at)) {
 		struct time_wait *wait = container_of(at, struct time_wait, link);
 
-		if (wait->netns == netns && flow_equal(&wait->flow, flow))
+		if (time_wait_place(wait) == place && flow_equal(&wait->flow, flow))
 			return wait;
 	}
 	return NULL;
@@ -213,6 +211,7 @@ struct time_wait_report time_wait_report(const struct time_wait *wait, uint64_t 
 		.id = {wait->id[0], wait->id[1]},
 		.flow = wait->flow,
 		.netns = wait->netns,
+		.source = wait->source,
 		.start = wait->start,
 		.duration = time > wait->start ? time - wait->start : 0,
 		.timeout = TIME_WAIT_LENGTH,
@@ -221,7 +220,7 @@ struct time_wait_report time_wait_report(const struct time_wait *wait, uint64_t 
 				: 0,
 		.restarts = wait->restarts,
 		.substate = TCP_STATE_TIME_WAIT,
-		.start_inferred = wait->found,
+		.start_inferred = wait->found || wait->start_unseen,
 		.wire = wait->wire,
 		.end_seen = (ended_by != TIME_WAIT_ENDED && !unseen) || (notes && notes->gone),
 		.end_inferred = unseen,

@@ -11,6 +11,7 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "base/pool.h"
+#include "core/flow.h"
 #include "core/report.h"
 
 #define TIME_WAIT_LATE 8 /* late segments that are kept of one */
@@ -27,21 +28,24 @@ struct time_wait_notes {
 	struct late_segment late[TIME_WAIT_LATE];
 };
 
+/* What tells whether it is the one looked for stands together. */
 struct time_wait {
 	struct map_link link; /* by addresses and namespace */
+	struct flow flow;     /* as its socket saw it */
+	uint32_t netns;
+	uint8_t source;        /* of several recordings: which tells of it */
+	bool found : 1;        /* older than the tracer: start follows from the time it had left */
+	bool start_unseen : 1; /* it follows from how it ended */
+	bool wire : 1;         /* nothing but segments tells of it */
+	bool heard_on_segment : 1; /* the last restart follows from a segment */
+	uint16_t restarts;
+	uint32_t rcv_nxt; /* the number after the peer's FIN; 0: not known */
 	struct time_wait *newer;
 	struct time_wait *older;
 	uint64_t id[2]; /* of the connection; 0: not known */
 	uint64_t start;
 	uint64_t heard; /* the last that may have restarted its timer */
 	struct time_wait_notes *notes;
-	struct flow flow; /* as its socket saw it */
-	uint32_t netns;
-	uint32_t rcv_nxt; /* the number after the peer's FIN; 0: not known */
-	uint16_t restarts;
-	bool found : 1; /* older than the tracer: start follows from the time it had left */
-	bool wire : 1;  /* nothing but segments tells of it */
-	bool heard_on_segment : 1; /* the last restart follows from a segment */
 };
 
 _Static_assert(sizeof(struct time_wait) <= 120, "small enough for many");
@@ -76,8 +80,13 @@ struct time_wait *time_waits_add(struct time_waits *waits, const struct time_wai
 /* Its timer is set again, or it was found to go on: it is the newest now. */
 void time_waits_hear(struct time_waits *waits, struct time_wait *wait, uint64_t time);
 void time_waits_remove(struct time_waits *waits, struct time_wait *wait);
+/* `place` is place_of() its namespace. */
 struct time_wait *time_waits_find(const struct time_waits *waits, const struct flow *flow,
-				  uint32_t netns);
+				  uint64_t place);
+static inline uint64_t time_wait_place(const struct time_wait *wait)
+{
+	return place_of(wait->source, wait->netns);
+}
 
 /* How many wait in a namespace. */
 size_t time_waits_count(const struct time_waits *waits, uint32_t netns);

@@ -54,7 +54,7 @@ struct time_wait_counts *time_wait_counts_new(void)
 
 static uint64_t member_hash(const struct flow *flow, uint32_t netns)
 {
-	return hash_join(flow_hash(flow), netns);
+	return flow_hash(flow) + hash_mix(netns);
 }
 
 static struct member *find_member(const struct time_wait_counts *counts, const struct flow *flow,
@@ -79,12 +79,13 @@ static void remove_member(struct time_wait_counts *counts, struct member *member
 
 void time_wait_counts_free(struct time_wait_counts *counts)
 {
+	struct map_link *link;
+	size_t bucket = 0;
+
 	if (!counts)
 		return;
-	for (size_t i = 0; counts->members.buckets && i <= counts->members.mask; i++)
-		while (counts->members.buckets[i])
-			remove_member(counts, container_of(counts->members.buckets[i],
-							   struct member, link));
+	while ((link = map_any(&counts->members, &bucket)))
+		remove_member(counts, container_of(link, struct member, link));
 	map_done(&counts->members);
 	map_done(&counts->by_key);
 	free(counts->groups);

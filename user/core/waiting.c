@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "core/flow.h"
+#include "core/joined.h"
+#include "core/segment.h"
 
 #define MS 1000000ull
 #define S (1000 * MS)
@@ -62,28 +64,29 @@ static bool removed_by_reset(uint64_t gone, uint64_t reset)
 }
 
 /* A RST that the kernel takes removes it, unless tcp_rfc1337 is set (RFC 1337). Whether it did is
- * seen by what follows. */
-static void note_reset(struct waiting *waiting, struct time_wait *wait, uint64_t time)
+ * seen by what follows. False: that is known already, it ended. */
+static bool note_reset(struct waiting *waiting, struct time_wait *wait, uint64_t time)
 {
 	struct time_wait_notes *notes = time_wait_notes(wait);
 
 	if (!notes)
-		return;
+		return true;
 	if (removed_by_reset(notes->gone, time)) {
 		end(waiting, wait, notes->gone, TIME_WAIT_BY_RESET);
-		return;
+		return false;
 	}
 	if (wait->wire) {
 		end(waiting, wait, time, TIME_WAIT_BY_RESET);
-		return;
+		return false;
 	}
 	notes->reset = time;
 	notes->questions = 0;
 	ask_at(waiting, notes, time + RESET_WITHIN);
+	return true;
 }
 
 static void tell_begin(const struct waiting *waiting, const struct time_wait *like,
-		       const struct socket_facts *socket)
+		       const struct connection_end *shown)
 {
 	struct time_wait_start start = {
 		.flow = like->flow,
@@ -93,54 +96,79 @@ static void tell_begin(const struct waiting *waiting, const struct time_wait *li
 
 	if (!waiting->listener.began)
 		return;
-	if (socket) {
+	if (shown && shown->has_socket) {
+		const struct socket_facts *socket = &shown->socket;
+
 		start.role = socket->role;
 		memcpy(start.comm,
 		       socket->close_task.pid ? socket->close_task.comm : socket->owner.comm,
 		       sizeof(start.comm));
+	} else if (shown) {
+		start.role = shown->role;
 	}
 	waiting->listener.began(waiting->listener.context, &start);
 }
 
-/* `socket` is NULL for one that was found. */
-static void add(struct waiting *waiting, const struct time_wait *like,
-		const struct socket_facts *socket, uint64_t now)
+/* `shown` is NULL for one that was found. NULL without memory, or if it had to go at once. */
+static struct time_wait *add(struct waiting *waiting, const struct time_wait *like,
+			     const struct connection_end *shown, uint64_t now)
 {
 	struct time_waits *table = &waiting->table;
-	struct time_wait *former = time_waits_find(table, &like->flow, like->netns);
+	struct time_wait *former = time_waits_find(table, &like->flow, time_wait_place(like));
+	struct time_wait *wait, *oldest;
 
 	/* Its own end was not seen, or it is the one that was found at the start. */
 	if (former && former->found && !like->found && like->start < former->start + S)
 		time_waits_remove(table, former);
 	else if (former)
 		end(waiting, former, gone_or(former, now), TIME_WAIT_ENDED);
-	if (!time_waits_add(table, like)) {
+	wait = time_waits_add(table, like);
+	if (!wait) {
 		waiting->missed++;
-		return;
+		return NULL;
 	}
-	tell_begin(waiting, like, socket);
+	tell_begin(waiting, like, shown);
 	if (table->count <= waiting->room)
-		return;
+		return wait;
+	oldest = table->oldest;
 	waiting->stats->evicted++;
-	end(waiting, table->oldest, now, TIME_WAIT_ENDED);
+	end(waiting, oldest, now, TIME_WAIT_ENDED);
+	return oldest == wait ? NULL : wait;
 }
 
-/* Of segments that came before the teardown was reported: a RST after its end. */
-static void take_earlier_reset(struct waiting *waiting, const struct connection *connection,
-			       unsigned int local, const struct time_wait *like)
+static void restart_by_segment(struct waiting *waiting, struct time_wait *wait, uint64_t time);
+
+/* When a segment came to an end; 0: it did not. */
+static uint64_t came(const struct connection_view *view, const struct segment *segment,
+		     unsigned int end)
+{
+	const struct sighting *there;
+
+	if (!view->joined)
+		return segment->time;
+	there = joined_sighting(view, segment, end);
+	return there ? there->time : 0;
+}
+
+/* Of segments that came before the teardown was reported: a RST after its end; in a capture, whose
+ * reports wait for longer, the peer's FIN sent again. False: one ended it. */
+static bool take_earlier_segments(struct waiting *waiting, const struct connection *connection,
+				  unsigned int local, struct time_wait *wait)
 {
 	const struct connection_view *view = &connection->view;
-	struct time_wait *wait = time_waits_find(&waiting->table, &like->flow, like->netns);
 
-	for (uint32_t i = 0; wait && i < view->segment_count; i++) {
+	for (uint32_t i = 0; i < view->segment_count; i++) {
 		const struct segment *segment = &view->segments[i];
+		uint64_t time = came(view, segment, local);
 
-		if (segment->sender == local || !(segment->flags & SEGMENT_RST) ||
-		    segment->time < wait->start || segment->seq != wait->rcv_nxt)
+		if (segment->sender == local || time < wait->start)
 			continue;
-		note_reset(waiting, wait, segment->time);
-		return;
+		if (wait->wire && segment->flags & SEGMENT_FIN && time > wait->start)
+			restart_by_segment(waiting, wait, time);
+		if (segment->flags & SEGMENT_RST && segment->seq == wait->rcv_nxt)
+			return note_reset(waiting, wait, time);
 	}
+	return true;
 }
 
 static void never(struct waiting *waiting, const struct time_wait *like)
@@ -149,6 +177,19 @@ static void never(struct waiting *waiting, const struct time_wait *like)
 
 	waiting->stats->time_waits++;
 	waiting->listener.ended(waiting->listener.context, &report);
+}
+
+/* As the recording at this end has it. */
+static void describe_joined(const struct connection_view *view, unsigned int local,
+			    struct time_wait *like)
+{
+	const struct sighting *here = NULL;
+
+	for (uint32_t i = 0; i < view->segment_count && !here; i++)
+		here = joined_sighting(view, &view->segments[i], local);
+	like->netns = here ? here->netns : 0;
+	like->source = (uint8_t)view->ends[local].source;
+	like->flow = view->ends[local].flow;
 }
 
 /* As it is at both ends, or without sockets as it must have been. */
@@ -162,31 +203,49 @@ static void describe(const struct connection *connection, unsigned int local,
 		.id = {connection->view.id[0], connection->view.id[1]},
 		.flow = ends[local].socket.flow,
 		.netns = ends[local].socket.netns,
+		.source = (uint8_t)ends[local].socket.source,
 		.rcv_nxt = fin->known ? fin->end : 0,
 		.start = ends[local].states[ends[local].state_count - 1].time,
 	};
 	like->heard = like->start;
+	like->start_unseen = connection->ends[local].orphan_fin_unseen;
 	if (ends[local].has_socket)
 		return;
 	like->wire = true;
+	if (connection->view.joined) {
+		describe_joined(&connection->view, local, like);
+		return;
+	}
 	like->netns = connection->netns;
+	like->source = (uint8_t)connection->source;
 	memcpy(like->flow.local, ends[local].address, sizeof(like->flow.local));
 	memcpy(like->flow.remote, ends[!local].address, sizeof(like->flow.remote));
 	like->flow.local_port = ends[local].port;
 	like->flow.remote_port = ends[!local].port;
 }
 
+/* Its source is at its end. */
+static void stop(struct waiting *waiting, struct time_wait *wait)
+{
+	uint64_t time = waiting->ended[wait->source % WAITING_SOURCES];
+
+	end(waiting, wait, gone_or(wait, time),
+	    wait->notes && wait->notes->gone ? TIME_WAIT_ENDED : TIME_WAIT_STOPPED);
+}
+
 void waiting_begin(struct waiting *waiting, const struct connection *connection, unsigned int local)
 {
 	const struct connection_end *shown = &connection->view.ends[local];
-	struct time_wait like;
+	struct time_wait like, *wait;
 
 	if (!shown->state_count || (!shown->has_socket && !waiting->wire))
 		return;
 	describe(connection, local, &like);
 	if (shown->states[shown->state_count - 1].to == TCP_STATE_TIME_WAIT) {
-		add(waiting, &like, &shown->socket, like.start);
-		take_earlier_reset(waiting, connection, local, &like);
+		wait = add(waiting, &like, shown, like.start);
+		if (wait && take_earlier_segments(waiting, connection, local, wait) &&
+		    waiting->ended[wait->source % WAITING_SOURCES])
+			stop(waiting, wait);
 	} else if (shown->socket.no_bucket && shown->socket.fin_received) {
 		never(waiting, &like);
 	}
@@ -209,8 +268,9 @@ static void take_syn(struct waiting *waiting, const struct segment_record *recor
 {
 	const struct flow *flow = &record->header.flow;
 	struct flow reverse = flow_reverse(flow);
-	struct time_wait *own = time_waits_find(&waiting->table, flow, record->header.netns);
-	struct time_wait *peer = time_waits_find(&waiting->table, &reverse, record->header.netns);
+	uint64_t place = record_place(&record->header);
+	struct time_wait *own = time_waits_find(&waiting->table, flow, place);
+	struct time_wait *peer = time_waits_find(&waiting->table, &reverse, place);
 
 	if (own)
 		end(waiting, own, record->header.time, TIME_WAIT_BY_CONNECT);
@@ -218,18 +278,26 @@ static void take_syn(struct waiting *waiting, const struct segment_record *recor
 		end(waiting, peer, record->header.time, TIME_WAIT_BY_SYN);
 }
 
+/* A RST of the next connection with these addresses has other numbers; one that answers a segment
+ * without ACK has none. */
+static bool is_of_wait(const struct time_wait *wait, const struct segment_record *record)
+{
+	return !wait->rcv_nxt || !record->seq || segment_numbers_near(record->seq, wait->rcv_nxt);
+}
+
 bool waiting_take_segment(struct waiting *waiting, const struct segment_record *record)
 {
 	const struct flow *flow = &record->header.flow;
 	struct flow reverse = flow_reverse(flow);
-	struct time_wait *wait = time_waits_find(&waiting->table, &reverse, record->header.netns);
+	uint64_t place = record_place(&record->header);
+	struct time_wait *wait = time_waits_find(&waiting->table, &reverse, place);
 	uint32_t end_seq = record->seq + record->payload + 1;
 
 	if (waiting->wire && record->flags & SEGMENT_SYN && !(record->flags & SEGMENT_ACK)) {
 		take_syn(waiting, record);
 		return false;
 	}
-	if (wait && record->flags & SEGMENT_RST) {
+	if (wait && record->flags & SEGMENT_RST && is_of_wait(wait, record)) {
 		time_wait_add_late(wait, record, true);
 		if (!wait->rcv_nxt || record->seq == wait->rcv_nxt)
 			note_reset(waiting, wait, record->header.time);
@@ -240,7 +308,7 @@ bool waiting_take_segment(struct waiting *waiting, const struct segment_record *
 		restart_by_segment(waiting, wait, record->header.time);
 		return true;
 	}
-	wait = time_waits_find(&waiting->table, flow, record->header.netns);
+	wait = time_waits_find(&waiting->table, flow, place);
 	if (!wait || !(record->flags & SEGMENT_ACK) || record->ack != wait->rcv_nxt)
 		return false;
 	time_wait_add_late(wait, record, false);
@@ -294,6 +362,7 @@ static void take_found(struct waiting *waiting, struct time_wait *wait,
 		.start = timer_set,
 		.flow = record->header.flow,
 		.netns = record->header.netns,
+		.source = (uint8_t)record->header.source,
 		.found = true,
 	};
 
@@ -322,7 +391,7 @@ static void take_empty(struct waiting *waiting, const struct record *header)
 
 	for (struct time_wait *wait = waiting->table.oldest; wait; wait = next) {
 		next = wait->newer;
-		if (wait->netns == header->netns)
+		if (time_wait_place(wait) == record_place(header))
 			end(waiting, wait, gone_or(wait, header->time), TIME_WAIT_DESTROYED);
 	}
 }
@@ -337,7 +406,8 @@ static void expire(struct waiting *waiting, struct time_wait *wait, uint64_t tim
 void waiting_take_record(struct waiting *waiting, const struct time_wait_record *record)
 {
 	const struct record *header = &record->header;
-	struct time_wait *wait = time_waits_find(&waiting->table, &header->flow, header->netns);
+	struct time_wait *wait =
+		time_waits_find(&waiting->table, &header->flow, record_place(header));
 
 	if (record->event == TIME_WAIT_FOUND)
 		take_found(waiting, wait, record);
@@ -356,6 +426,16 @@ void waiting_take_record(struct waiting *waiting, const struct time_wait_record 
 		take_removal(waiting, wait, record);
 }
 
+void waiting_take_socket(struct waiting *waiting, const struct state_record *record)
+{
+	const struct record *header = &record->header;
+	struct time_wait *wait =
+		time_waits_find(&waiting->table, &header->flow, record_place(header));
+
+	if (wait && record->born > wait->start)
+		end(waiting, wait, gone_or(wait, record->born), TIME_WAIT_ENDED);
+}
+
 static void question(const struct waiting *waiting, const struct time_wait *wait)
 {
 	if (waiting->listener.question)
@@ -367,22 +447,6 @@ void waiting_question_all(struct waiting *waiting, uint32_t netns)
 	for (struct time_wait *wait = waiting->table.oldest; wait; wait = wait->newer)
 		if (wait->netns == netns && !(wait->notes && wait->notes->gone))
 			question(waiting, wait);
-}
-
-/* When the oldest must have ended, however it did. */
-static uint64_t overdue(const struct waiting *waiting)
-{
-	const struct time_wait *oldest = waiting->table.oldest;
-
-	return oldest ? oldest->heard + waiting->limit : UINT64_MAX;
-}
-
-uint64_t waiting_deadline(const struct waiting *waiting)
-{
-	const struct heap_item *first = heap_first(&waiting->table.questions);
-	uint64_t deadline = overdue(waiting);
-
-	return first && first->time < deadline ? first->time : deadline;
 }
 
 static void ask_again(struct waiting *waiting, struct time_wait_notes *notes, uint64_t now)
@@ -419,16 +483,18 @@ void waiting_advance(struct waiting *waiting, uint64_t now)
 	while ((first = heap_first(&waiting->table.questions)) && first->time <= now)
 		ask_again(waiting, container_of(first, struct time_wait_notes, question),
 			  first->time);
-	while (overdue(waiting) <= now)
-		give_up(waiting, waiting->table.oldest, overdue(waiting));
+	while (waiting_overdue(waiting) <= now)
+		give_up(waiting, waiting->table.oldest, waiting_overdue(waiting));
 }
 
-void waiting_end(struct waiting *waiting, uint64_t time)
+void waiting_end(struct waiting *waiting, uint16_t source, uint64_t time)
 {
-	while (waiting->table.oldest) {
-		struct time_wait *wait = waiting->table.oldest;
+	struct time_wait *next;
 
-		end(waiting, wait, gone_or(wait, time),
-		    wait->notes && wait->notes->gone ? TIME_WAIT_ENDED : TIME_WAIT_STOPPED);
+	waiting->ended[source % WAITING_SOURCES] = time;
+	for (struct time_wait *wait = waiting->table.oldest; wait; wait = next) {
+		next = wait->newer;
+		if (wait->source == source)
+			stop(waiting, wait);
 	}
 }

@@ -19,6 +19,8 @@ struct waiting_listener {
 	void *context;
 };
 
+#define WAITING_SOURCES 2 /* recordings that are read together */
+
 struct waiting {
 	struct waiting_listener listener;
 	struct time_waits table;
@@ -27,6 +29,7 @@ struct waiting {
 	uint64_t limit; /* the longest that one can last after it was heard of */
 	struct core_stats *stats;
 	uint64_t missed; /* whose end was not told, or for which there was no memory */
+	uint64_t ended[WAITING_SOURCES]; /* when a source was at its end, 0: it goes on */
 };
 
 int waiting_init(struct waiting *waiting); /* 0 or -ENOMEM */
@@ -41,12 +44,30 @@ bool waiting_take_segment(struct waiting *waiting, const struct segment_record *
 /* What the kernel, or who looked there, tells of the socket of these addresses. */
 void waiting_take_record(struct waiting *waiting, const struct time_wait_record *record);
 
+/* The first that is told of a socket: what waited at its addresses is gone. */
+void waiting_take_socket(struct waiting *waiting, const struct state_record *record);
+
 /* Asks again after all of a namespace. */
 void waiting_question_all(struct waiting *waiting, uint32_t netns);
 
-uint64_t waiting_deadline(const struct waiting *waiting);
+/* When the oldest must have ended, however it did. */
+static inline uint64_t waiting_overdue(const struct waiting *waiting)
+{
+	const struct time_wait *oldest = waiting->table.oldest;
+
+	return oldest ? oldest->heard + waiting->limit : UINT64_MAX;
+}
+
+static inline uint64_t waiting_deadline(const struct waiting *waiting)
+{
+	const struct heap_item *first = heap_first(&waiting->table.questions);
+	uint64_t deadline = waiting_overdue(waiting);
+
+	return first && first->time < deadline ? first->time : deadline;
+}
+
 void waiting_advance(struct waiting *waiting, uint64_t now);
-/* The source is at its end. */
-void waiting_end(struct waiting *waiting, uint64_t time);
+/* A source is at its end: what waits there is told of as it stands, also what begins later. */
+void waiting_end(struct waiting *waiting, uint16_t source, uint64_t time);
 
 #endif

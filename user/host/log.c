@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "host/writing.h"
 
 #define PREFIX "tcpclose-trace: "
 
 static struct {
 	bool verbose;
 	char cause[256];
+	char program[64]; /* that was not loaded */
 	bool has_verdict;
 } log_state;
 
@@ -24,22 +26,7 @@ void log_set_verbose(bool verbose)
 	log_state.verbose = verbose;
 }
 
-static void log_write(const struct buffer *line)
-{
-	size_t done = 0;
-
-	while (done < line->length) {
-		ssize_t count = write(STDERR_FILENO, line->data + done, line->length - done);
-
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
-			return;
-		done += (size_t)count;
-	}
-}
-
-/* One write per line, so that lines of several writers do not mix. */
+/* One write per line, if it is no very long one, so that lines of several writers do not mix. */
 static void log_line(const char *prefix, const char *text, size_t length)
 {
 	struct buffer line;
@@ -49,7 +36,7 @@ static void log_line(const char *prefix, const char *text, size_t length)
 	buffer_add_escaped(&line, text, length);
 	buffer_add_char(&line, '\n');
 	if (!line.failed)
-		log_write(&line);
+		writing_line(STDERR_FILENO, line.data, line.length);
 	buffer_done(&line);
 }
 
@@ -114,6 +101,19 @@ static bool log_find_verdict(const char *text, const char **verdict, int *length
 	return *length > 0;
 }
 
+static void log_keep_program(const char *text)
+{
+	const char *name = strstr(text, "prog '"), *end;
+
+	if (log_state.program[0] || !name || !strstr(text, "failed to load"))
+		return;
+	name += strlen("prog '");
+	end = strchr(name, '\'');
+	if (end)
+		snprintf(log_state.program, sizeof(log_state.program), "%.*s", (int)(end - name),
+			 name);
+}
+
 static void log_keep_cause(const char *text)
 {
 	size_t used = strlen(log_state.cause);
@@ -142,8 +142,10 @@ static int log_libbpf(enum libbpf_print_level level, const char *format, va_list
 		return 0;
 	if (vasprintf(&text, format, arguments) < 0)
 		return 0;
-	if (level == LIBBPF_WARN)
+	if (level == LIBBPF_WARN) {
 		log_keep_cause(text);
+		log_keep_program(text);
+	}
 	if (log_state.verbose)
 		for (const char *line = text; *line;) {
 			size_t length = strcspn(line, "\n");
@@ -163,10 +165,16 @@ void log_take_libbpf(void)
 void log_libbpf_forget(void)
 {
 	log_state.cause[0] = '\0';
+	log_state.program[0] = '\0';
 	log_state.has_verdict = false;
 }
 
 const char *log_libbpf_cause(void)
 {
 	return log_state.cause;
+}
+
+const char *log_libbpf_program(void)
+{
+	return log_state.program;
 }

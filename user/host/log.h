@@ -38,5 +38,7 @@ void log_libbpf_forget(void);
 /* Why libbpf failed since then: its first warning (the later ones only say that something
  * failed), and the verifier's last word if there is one. Empty if it did not complain. */
 const char *log_libbpf_cause(void);
+/* The program that was not loaded since then; empty if there was none. */
+const char *log_libbpf_program(void);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 int proc_each_number(int directory, void (*each)(void *context, int directory, const char *number),
@@ -21,4 +23,16 @@ int proc_each_number(int directory, void (*each)(void *context, int directory, c
 			at += entry->d_reclen;
 		}
 	return length < 0 ? -errno : 0;
+}
+
+uint64_t proc_open_files(void)
+{
+	FILE *file = fopen("/proc/sys/fs/file-nr", "re");
+	uint64_t count = 0;
+
+	if (file && fscanf(file, "%" SCNu64, &count) != 1)
+		count = 0;
+	if (file)
+		fclose(file);
+	return count;
 }

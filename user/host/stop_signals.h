@@ -8,10 +8,18 @@
 #include <stdbool.h>
 
 /* From now on SIGINT, SIGTERM and SIGHUP make it readable and end nothing by themselves, and a
- * closed pipe is an error of write(). The descriptor, or a negative errno. */
+ * closed pipe is an error of write(). 0 or a negative errno. */
 int stop_signals_open(void);
+/* Also when they are not open. */
+void stop_signals_close(void);
 
-/* Takes those that came. True if any did. */
-bool stop_signals_take(int descriptor);
+/* To be waited for; -1: they are not open. */
+int stop_signals_descriptor(void);
+
+/* Takes those that came: how many there were so far. Whoever waits on the descriptor must have
+ * asked before: it is readable no more. */
+unsigned int stop_signals_note(void);
+/* The same, and whether there was any. */
+bool stop_signals_asked(void);
 
 #endif

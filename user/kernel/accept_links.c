@@ -9,14 +9,10 @@
 #include "kernel/reason.h"
 #include "kernel/tracefs.h"
 
-void accept_links_prepare(struct bpf_program *accept4, struct bpf_program *accept, bool wanted)
+void accept_links_prepare(struct bpf_program *accept4, struct bpf_program *accept)
 {
-	struct bpf_program *const programs[] = {accept4, accept};
-
-	for (int i = 0; i < 2; i++) {
-		bpf_program__set_autoload(programs[i], wanted);
-		bpf_program__set_autoattach(programs[i], false);
-	}
+	bpf_program__set_autoattach(accept4, false);
+	bpf_program__set_autoattach(accept, false);
 }
 
 /* Events of all tasks are opened on one CPU: tracepoint programs run on every one of them. */

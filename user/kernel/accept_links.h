@@ -14,8 +14,8 @@ struct accept_links {
 	struct bpf_link *links[2];
 };
 
-/* Before the skeleton is loaded: whether they are wanted. */
-void accept_links_prepare(struct bpf_program *accept4, struct bpf_program *accept, bool wanted);
+/* Before the skeleton is loaded: libbpf leaves them to accept_links_attach(). */
+void accept_links_prepare(struct bpf_program *accept4, struct bpf_program *accept);
 
 /* What could not be attached is told in `why`. */
 void accept_links_attach(struct accept_links *links, const struct bpf_program *accept4,

@@ -25,7 +25,7 @@ static int parse_sockstat(FILE *file)
 	int count;
 
 	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "TCP: inuse %*d orphan %*d tw %d", &count) == 1)
+		if (sscanf(line, "TCP: inuse %*d orphan %*d tw %d", &count) == 1 && count >= 0)
 			return count;
 	return ferror(file) ? -EIO : -EBADMSG;
 }

@@ -11,7 +11,9 @@
 #include "close_wait.skel.h"
 #include "kernel/accept_links.h"
 #include "kernel/counters.h"
+#include "kernel/optional_programs.h"
 #include "kernel/reason.h"
+#include "kernel/task_files_probe.h"
 
 /* Entries that maps of a fixed size have: 18 MB and 6 MB. */
 #define ORIGINS_FIXED (1 << 17)
@@ -37,13 +39,12 @@ static int fix_size(struct bpf_map *map, uint32_t entries)
 static int configure(struct close_wait *skeleton, const struct plan *plan)
 {
 	const struct settings *settings = &skeleton->rodata->settings;
+	struct plan chosen = *plan;
 	int error = 0;
 
-	bpf_program__set_autoload(skeleton->progs.close_wait_destroyed, plan->destroy);
-	bpf_program__set_autoload(skeleton->progs.close_wait_read, plan->recv);
-	accept_links_prepare(skeleton->progs.close_wait_accept4, skeleton->progs.close_wait_accept,
-			     plan->accept && !plan->graft);
-	bpf_program__set_autoload(skeleton->progs.close_wait_graft, plan->graft);
+	chosen.accept = plan->accept && !plan->graft;
+	optional_programs_choose(skeleton->obj, &chosen);
+	accept_links_prepare(skeleton->progs.close_wait_accept4, skeleton->progs.close_wait_accept);
 	if (!settings->find_by_place)
 		error = bpf_map__set_max_entries(skeleton->maps.places, 1);
 	if (!error && !plan->map_grows)
@@ -104,6 +105,12 @@ int close_wait_probe_attach(struct close_wait_probe *probe, struct buffer *why)
 		accept_links_attach(&probe->accept_links, probe->skeleton->progs.close_wait_accept4,
 				    probe->skeleton->progs.close_wait_accept, why);
 	return error;
+}
+
+int close_wait_probe_list(struct close_wait_probe *probe)
+{
+	return task_files_list(probe->skeleton->progs.task_files,
+			       &probe->skeleton->links.task_files);
 }
 
 static bool find_key(const struct close_wait_probe *probe, const struct close_wait_found *found,

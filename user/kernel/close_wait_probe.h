@@ -23,6 +23,9 @@ void close_wait_probe_close(struct close_wait_probe *probe);
 
 int close_wait_probe_attach(struct close_wait_probe *probe, struct buffer *why);
 
+/* See task_files_list(); if the plan has it. */
+int close_wait_probe_list(struct close_wait_probe *probe);
+
 /* What is known of a socket that was found in CLOSE_WAIT. False: nothing is. */
 bool close_wait_probe_origin(const struct close_wait_probe *probe,
 			     const struct close_wait_found *found,

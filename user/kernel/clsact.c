@@ -131,7 +131,8 @@ static int qdisc_ensure(uint32_t interface)
 
 /* The filters at one end of a qdisc. */
 struct listing {
-	size_t all; /* ours and others' */
+	size_t all;           /* ours and others' */
+	uint16_t first_other; /* the least priority of others' filters; 0: there are none */
 	size_t count;
 	struct clsact_filter filters[FILTERS_MAX];
 	uint32_t programs[FILTERS_MAX];
@@ -139,7 +140,8 @@ struct listing {
 	bool egress;
 };
 
-static uint32_t program_of(const struct nlmsghdr *message)
+/* One of the filter's options; NULL: it has none of this type. */
+static const struct nlattr *option_of(const struct nlmsghdr *message, uint16_t type)
 {
 	const struct nlattr *attribute, *option;
 
@@ -147,48 +149,54 @@ static uint32_t program_of(const struct nlmsghdr *message)
 	{
 		if (mnl_attr_get_type(attribute) != TCA_OPTIONS)
 			continue;
-		mnl_attr_for_each_nested(option,
-					 attribute) if (mnl_attr_get_type(option) == TCA_BPF_ID &&
-							mnl_attr_validate(option, MNL_TYPE_U32) >=
-								0) return mnl_attr_get_u32(option);
+		mnl_attr_for_each_nested(option, attribute)
+		{
+			if (mnl_attr_get_type(option) == type)
+				return option;
+		}
 	}
-	return 0;
+	return NULL;
 }
 
-static bool program_is_ours(uint32_t id)
+static uint32_t program_of(const struct nlmsghdr *message)
 {
-	struct bpf_prog_info info = {};
-	uint32_t length = sizeof(info);
-	int program = bpf_prog_get_fd_by_id(id);
-	bool ours;
+	const struct nlattr *id = option_of(message, TCA_BPF_ID);
 
-	if (program < 0)
-		return false;
-	ours = !bpf_obj_get_info_by_fd(program, &info, &length) &&
-	       !strncmp(info.name, PROGRAM_PREFIX, strlen(PROGRAM_PREFIX));
-	close(program);
-	return ours;
+	return id && mnl_attr_validate(id, MNL_TYPE_U32) >= 0 ? mnl_attr_get_u32(id) : 0;
+}
+
+/* A filter is called as its program is: to ask the program takes CAP_SYS_ADMIN. */
+static bool is_ours(const struct nlmsghdr *message)
+{
+	const struct nlattr *name = option_of(message, TCA_BPF_NAME);
+
+	return name && mnl_attr_validate(name, MNL_TYPE_NUL_STRING) >= 0 &&
+	       !strncmp(mnl_attr_get_str(name), PROGRAM_PREFIX, strlen(PROGRAM_PREFIX));
 }
 
 static int take_filter(const struct nlmsghdr *message, void *context)
 {
 	struct listing *listing = context;
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
+	uint16_t priority = (uint16_t)(tc->tcm_info >> 16);
 	uint32_t program;
 
 	if (message->nlmsg_type != RTM_NEWTFILTER)
 		return 0;
 	listing->all++;
-	if ((tc->tcm_handle & HANDLE_BASE_MASK) != HANDLE_BASE || strcmp(kind_of(message), "bpf"))
+	if ((tc->tcm_handle & HANDLE_BASE_MASK) != HANDLE_BASE || strcmp(kind_of(message), "bpf")) {
+		if (!listing->first_other || priority < listing->first_other)
+			listing->first_other = priority;
 		return 0;
+	}
 	program = program_of(message);
-	if (listing->count == FILTERS_MAX || !program || !program_is_ours(program))
+	if (listing->count == FILTERS_MAX || !program || !is_ours(message))
 		return 0;
 	listing->programs[listing->count] = program;
 	listing->filters[listing->count++] = (struct clsact_filter){
 		.interface = listing->interface,
 		.handle = tc->tcm_handle,
-		.priority = (uint16_t)(tc->tcm_info >> 16),
+		.priority = priority,
 		.egress = listing->egress,
 	};
 	return 0;
@@ -204,6 +212,14 @@ static int filters_list(struct listing *listing, uint32_t interface, bool egress
 	listing->egress = egress;
 	return netlink_ask(begin(&request, RTM_GETTFILTER, NLM_F_DUMP, &body), take_filter,
 			   listing);
+}
+
+static bool is_behind_others(const struct clsact_filter *filter)
+{
+	struct listing listing;
+
+	return !filters_list(&listing, filter->interface, filter->egress) && listing.first_other &&
+	       listing.first_other < filter->priority;
 }
 
 static bool qdisc_is_marked(uint32_t interface)
@@ -292,6 +308,7 @@ int clsact_attach(struct clsact_filter *filter, uint32_t interface, bool egress,
 		return -errno;
 	mark = made || qdisc_is_marked(interface) ? HANDLE_MADE_QDISC : 0;
 	error = filter_place(filter, mark, program, info.name);
+	filter->behind_others = !error && is_behind_others(filter);
 	if (error) {
 		filter->handle = 0;
 		if (made)
@@ -406,7 +423,8 @@ static int remove_stale_of(uint32_t interface)
 		for (size_t i = 0; i < listing.count; i++) {
 			uint32_t ring = program_ring(listing.programs[i]);
 
-			if (some_link_uses(ring) || filter_delete(&listing.filters[i]))
+			/* Without CAP_SYS_ADMIN nobody can tell. */
+			if (!ring || some_link_uses(ring) || filter_delete(&listing.filters[i]))
 				continue;
 			removed++;
 			made_qdisc |= listing.filters[i].handle & HANDLE_MADE_QDISC;

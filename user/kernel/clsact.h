@@ -14,10 +14,11 @@ struct clsact_filter {
 	uint32_t handle; /* 0: none */
 	uint16_t priority;
 	bool egress;
+	bool behind_others; /* who may end a packet's way before it comes to us */
 };
 
-/* Puts a program in front of those that are there, all of which stay as they are. 0 or a negative
- * errno: -EBUSY when an ingress qdisc stands where clsact must. */
+/* Puts a program in front of those that are there, as far as priorities allow; all of them stay as
+ * they are. 0 or a negative errno: -EBUSY when an ingress qdisc stands where clsact must. */
 int clsact_attach(struct clsact_filter *filter, uint32_t interface, bool egress, int program);
 
 /* Takes it away, and the qdisc when a tracer made it and nothing is left on it. */
@@ -27,7 +28,7 @@ bool clsact_exists(const struct clsact_filter *filter);
 
 /* Takes away what tracers left behind that were killed. How many filters, or a negative errno.
  *
- * A filter is a tracer's if its program is named so and its handle is one of ours. It is alive as
+ * A filter is a tracer's if it is named so and its handle is one of ours. It is alive as
  * long as some BPF link's program uses the same ring buffer as the filter's: links end with the
  * process that holds them, and the kernel lists them all, whatever namespace or container anyone
  * is in. So a tracer attaches the socket witness, which is all links, first. */

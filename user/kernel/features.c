@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
-#include <linux/capability.h>
+#include <linux/perf_event.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "host/privileges.h"
 #include "kernel/kallsyms.h"
 #include "kernel/kernel_types.h"
 #include "kernel/snapshot.h"
@@ -35,7 +36,9 @@
 struct detection {
 	struct features *features;
 	struct kernel_types types;
-	char *reason; /* of the feature being asked for */
+	/* Of the feature being asked for: */
+	char *reason;
+	uint64_t *lacking;
 };
 
 static bool missing(struct detection *detection, const char *format, ...)
@@ -64,38 +67,24 @@ static int program_load_empty(enum bpf_prog_type type)
 	return program_load(type, insns, 2, NULL);
 }
 
-static uint64_t effective_capabilities(void)
+/* False, and says so, where this process has not all of these capabilities. */
+static bool holds(struct detection *detection, uint64_t needed)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+	uint64_t held = privileges_implied(detection->features->privileges);
+	uint64_t lacking = needed & ~held;
+	char names[64];
 
-	if (syscall(SYS_capget, &header, data) < 0)
-		return 0;
-	return data[0].effective | (uint64_t)data[1].effective << 32;
+	privileges_names(lacking, names, sizeof(names));
+	*detection->lacking |= lacking;
+	return !lacking || missing(detection, "without %s", names);
 }
 
 static bool probe_root(struct detection *detection)
 {
-	static const struct {
-		int number;
-		const char *name;
-	} needed[] = {{CAP_BPF, "CAP_BPF"},
-		      {CAP_PERFMON, "CAP_PERFMON"},
-		      {CAP_NET_ADMIN, "CAP_NET_ADMIN"}};
-	uint64_t have = effective_capabilities();
-	char names[64] = "";
 	int program;
 
-	if (!(have & UINT64_C(1) << CAP_SYS_ADMIN))
-		for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-			if (!(have & UINT64_C(1) << needed[i].number)) {
-				if (names[0])
-					strcat(names, ", ");
-				strcat(names, needed[i].name);
-			}
-	if (names[0])
-		return missing(detection, "%swithout %s", geteuid() ? "not root, " : "", names);
-
+	if (!holds(detection, PRIVILEGE(BPF) | PRIVILEGE(PERFMON)))
+		return false;
 	/* Capabilities in a user namespace or behind a container's seccomp filter are not enough.
 	 */
 	program = program_load_empty(BPF_PROG_TYPE_RAW_TRACEPOINT);
@@ -111,8 +100,8 @@ static bool probe_btf(struct detection *detection)
 	int error = kernel_types_read(&detection->types);
 
 	if (error == -ENOENT || error == -ESRCH)
-		return missing(detection, "no /sys/kernel/btf/vmlinux: the kernel was built "
-					  "without CONFIG_DEBUG_INFO_BTF");
+		return missing(detection, "no /sys/kernel/btf/vmlinux: the kernel lacks "
+					  "CONFIG_DEBUG_INFO_BTF, or /sys is hidden");
 	return !error || missing(detection, "cannot read the kernel's BTF: %s", strerror(-error));
 }
 
@@ -212,16 +201,41 @@ static bool probe_reset_reason(struct detection *detection)
 	       missing(detection, "needs Linux 6.10");
 }
 
+/* Whether perf_event_open() is for us: 0 or a negative errno. Debian's kernels before 6.12 keep all
+ * of it from who has only CAP_PERFMON (EACCES: kernel.perf_event_paranoid is 3). An event that
+ * counts nothing: to let go of one of a tracepoint takes a grace period of RCU. */
+static int perf_event_refusal(void)
+{
+	struct perf_event_attr attributes = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attributes),
+		.config = PERF_COUNT_SW_DUMMY,
+	};
+	long event = syscall(SYS_perf_event_open, &attributes, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+
+	if (event < 0)
+		return -errno;
+	close((int)event);
+	return 0;
+}
+
 static bool probe_accept(struct detection *detection)
 {
-	int id = tracefs_event_id("syscalls", "sys_exit_accept4");
+	int id = tracefs_event_id("syscalls", "sys_exit_accept4"), refusal;
 
 	if (id == -ENOENT)
 		return missing(detection, "the kernel was built without CONFIG_FTRACE_SYSCALLS");
+	/* Where it is not mounted, and where its folders are only root's. */
+	if ((id == -EPERM && !holds(detection, PRIVILEGE(SYS_ADMIN))) ||
+	    (id == -EACCES && !holds(detection, PRIVILEGE(DAC_READ_SEARCH))))
+		return false;
 	if (id < 0)
 		return missing(detection, "tracefs, which tells its number, cannot be read: %s",
 			       strerror(-id));
-	return true;
+	refusal = perf_event_refusal();
+	if (refusal == -EACCES && !holds(detection, PRIVILEGE(SYS_ADMIN)))
+		return false;
+	return !refusal || missing(detection, "refused: %s", strerror(-refusal));
 }
 
 static bool probe_timer_expire(struct detection *detection)
@@ -234,11 +248,9 @@ static bool probe_timer_expire(struct detection *detection)
 	if (error)
 		return missing(detection, "no tw_timer_handler in /proc/kallsyms: %s",
 			       strerror(-error));
-	if (!detection->features->tw_timer_handler)
-		return missing(detection,
-			       "/proc/kallsyms hides addresses (kernel.kptr_restrict or no "
-			       "CAP_SYSLOG)");
-	return true;
+	if (!detection->features->tw_timer_handler && holds(detection, PRIVILEGE(SYSLOG)))
+		return missing(detection, "/proc/kallsyms hides addresses (kernel.kptr_restrict)");
+	return detection->features->tw_timer_handler;
 }
 
 /* The kernel may know how, and have the function, and still refuse (no trampolines on this
@@ -306,9 +318,11 @@ static bool probe_graft(struct detection *detection)
  * does not know the kind of link. Nothing can stay behind. */
 static bool probe_tcx(struct detection *detection)
 {
-	int program = program_load_empty(BPF_PROG_TYPE_SCHED_CLS);
-	int link;
+	int program, link;
 
+	if (!holds(detection, PRIVILEGE(NET_ADMIN)))
+		return false;
+	program = program_load_empty(BPF_PROG_TYPE_SCHED_CLS);
 	if (program < 0)
 		return missing(detection, "cannot load a tc program: %s", strerror(-program));
 	link = bpf_link_create(program, INT32_MAX, (enum bpf_attach_type)ATTACH_TCX_INGRESS, NULL);
@@ -363,8 +377,11 @@ static bool module_obtainable(struct detection *detection, const char *name)
 /* Nothing is attached to find out: that would load modules and touch an interface. */
 static bool probe_clsact(struct detection *detection)
 {
-	int program = program_load_empty(BPF_PROG_TYPE_SCHED_CLS);
+	int program;
 
+	if (!holds(detection, PRIVILEGE(NET_ADMIN)))
+		return false;
+	program = program_load_empty(BPF_PROG_TYPE_SCHED_CLS);
 	if (program < 0)
 		return missing(detection, "cannot load a tc program: %s", strerror(-program));
 	close(program);
@@ -374,8 +391,11 @@ static bool probe_clsact(struct detection *detection)
 
 static bool probe_xdp(struct detection *detection)
 {
-	int program = program_load_empty(BPF_PROG_TYPE_XDP);
+	int program;
 
+	if (!holds(detection, PRIVILEGE(NET_ADMIN)))
+		return false;
+	program = program_load_empty(BPF_PROG_TYPE_XDP);
 	if (program < 0)
 		return missing(detection, "cannot load an XDP program: %s", strerror(-program));
 	close(program);
@@ -386,15 +406,51 @@ static bool probe_sock_diag(struct detection *detection)
 {
 	int error = snapshot_probe();
 
-	if (error == -ENOENT || error == -EPROTONOSUPPORT)
+	if (error == -ENOENT || error == -EPROTONOSUPPORT || error == -EOPNOTSUPP)
 		return missing(detection, "module tcp_diag is neither loaded nor loadable");
 	return !error || missing(detection, "the kernel does not answer: %s", strerror(-error));
 }
 
+/* An iterator numbers processes as the pid namespace of its reader does. */
+static bool proc_is_ours(struct detection *detection)
+{
+	char link[16] = "";
+
+	if (readlink("/proc/self", link, sizeof(link) - 1) > 0 && atoi(link) == getpid())
+		return true;
+	return missing(detection, "/proc is that of another pid namespace");
+}
+
+static bool probe_task_files(struct detection *detection)
+{
+	const struct bpf_insn insns[] = {INSN_RETURN(0)};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_ITER,
+		    .attach_btf_id = detection->types.ids[TYPE_ITER_TASK_FILE]);
+	int program;
+
+	if (!proc_is_ours(detection) || !has_function(detection, TYPE_ITER_TASK_FILE))
+		return false;
+	program = program_load(BPF_PROG_TYPE_TRACING, insns, 2, &options);
+	if (program < 0)
+		return missing(detection, "refused: %s", strerror(-program));
+	close(program);
+	return true;
+}
+
+/* The list of a process's descriptors is its user's, where they lead is for who may trace it. */
 static bool probe_all_processes(struct detection *detection)
 {
-	return effective_capabilities() & UINT64_C(1) << CAP_SYS_PTRACE ||
-	       missing(detection, "without CAP_SYS_PTRACE");
+	return holds(detection, PRIVILEGE(SYS_PTRACE) | PRIVILEGE(DAC_READ_SEARCH));
+}
+
+static bool probe_namespaces(struct detection *detection)
+{
+	return holds(detection, PRIVILEGE(SYS_ADMIN));
+}
+
+static bool probe_link_news(struct detection *detection)
+{
+	return holds(detection, PRIVILEGE(NET_BROADCAST));
 }
 
 /* Without an allocator of its own (6.1) BPF has the kernel warn, with a stack trace, when a
@@ -412,7 +468,7 @@ static const struct {
 	uint64_t needs; /* only asked for where these are there */
 	bool (*probe)(struct detection *detection);
 } table[FEATURES] = {
-	[FEATURE_ROOT] = {"root", "may load tracing and networking programs", 0, probe_root},
+	[FEATURE_ROOT] = {"root", "may load tracing programs", 0, probe_root},
 	[FEATURE_BTF] = {"btf", "the kernel describes its types", 0, probe_btf},
 	[FEATURE_RINGBUF] = {"ringbuf", "BPF ring buffer", NEEDS(ROOT), probe_ringbuf},
 	[FEATURE_STATE_TRACEPOINT] = {"state-tracepoint", "raw tracepoint sock:inet_sock_set_state",
@@ -455,8 +511,14 @@ static const struct {
 	[FEATURE_XDP] = {"xdp", "XDP programs attached by BPF link", NEEDS(ROOT) | NEEDS(BTF),
 			 probe_xdp},
 	[FEATURE_SOCK_DIAG] = {"sock-diag", "sock_diag lists TCP sockets", 0, probe_sock_diag},
+	[FEATURE_TASK_FILES] = {"task-files", "the kernel lists the descriptors of all processes",
+				NEEDS(ROOT) | NEEDS(BTF), probe_task_files},
 	[FEATURE_ALL_PROCESSES] = {"all-processes", "may look into the processes of others", 0,
 				   probe_all_processes},
+	[FEATURE_NAMESPACES] = {"namespaces", "may enter other network namespaces", 0,
+				probe_namespaces},
+	[FEATURE_LINK_NEWS] = {"link-news", "is told of interfaces in other network namespaces", 0,
+			       probe_link_news},
 	[FEATURE_MAP_GROWS] = {"map-grows", "maps allocate as they grow, in any program",
 			       NEEDS(BTF), probe_map_grows},
 };
@@ -492,11 +554,20 @@ static void raise_memlock(void)
 	setrlimit(RLIMIT_MEMLOCK, &limit);
 }
 
+/* What is found from now on is about this one. */
+static void turn_to(struct detection *detection, int feature)
+{
+	detection->reason = detection->features->reason[feature];
+	detection->lacking = &detection->features->lacking[feature];
+}
+
 static bool needs_are_met(struct detection *detection, uint64_t needs)
 {
 	for (int feature = 0; feature < FEATURES; feature++)
-		if (needs & UINT64_C(1) << feature && !detection->features->has[feature])
+		if (needs & UINT64_C(1) << feature && !detection->features->has[feature]) {
+			*detection->lacking |= detection->features->lacking[feature];
 			return missing(detection, "needs %s", table[feature].name);
+		}
 	return true;
 }
 
@@ -506,12 +577,26 @@ void features_detect(struct features *features, uint64_t without)
 
 	memset(features, 0, sizeof(*features));
 	raise_memlock();
+	features->privileges = privileges_held();
 	for (int feature = 0; feature < FEATURES; feature++) {
-		detection.reason = features->reason[feature];
+		turn_to(&detection, feature);
 		if (without & UINT64_C(1) << feature)
 			missing(&detection, "switched off by --without");
 		else
 			features->has[feature] = needs_are_met(&detection, table[feature].needs) &&
 						 table[feature].probe(&detection);
+	}
+}
+
+void features_lose(struct features *features, enum feature feature, const char *reason)
+{
+	struct detection detection = {.features = features};
+
+	for (int other = feature; other < FEATURES; other++) {
+		turn_to(&detection, other);
+		if (other == (int)feature)
+			features->has[other] = missing(&detection, "%s", reason);
+		else if (features->has[other])
+			features->has[other] = needs_are_met(&detection, table[other].needs);
 	}
 }

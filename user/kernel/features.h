@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum feature {
-	FEATURE_ROOT,              /* may load tracing and networking programs */
+	FEATURE_ROOT,              /* may load tracing programs */
 	FEATURE_BTF,               /* the kernel describes its types (/sys/kernel/btf/vmlinux) */
 	FEATURE_RINGBUF,           /* BPF ring buffer, 5.8 */
 	FEATURE_STATE_TRACEPOINT,  /* sock:inet_sock_set_state, 4.16 */
@@ -35,7 +35,10 @@ enum feature {
 	FEATURE_CLSACT,        /* sch_clsact with cls_bpf */
 	FEATURE_XDP,           /* XDP by BPF link, 5.9 */
 	FEATURE_SOCK_DIAG,     /* inet_diag for TCP */
+	FEATURE_TASK_FILES,    /* iter/task_file, 5.8 */
 	FEATURE_ALL_PROCESSES, /* may look into every process */
+	FEATURE_NAMESPACES,    /* may enter other network namespaces */
+	FEATURE_LINK_NEWS,     /* is told of interfaces that come and go in them */
 	FEATURE_MAP_GROWS,     /* maps that allocate as they grow, in any program, 6.1 */
 	FEATURES,
 };
@@ -43,7 +46,10 @@ enum feature {
 struct features {
 	bool has[FEATURES];
 	char reason[FEATURES][96]; /* why not, one clause without a full stop; empty if it has */
-	uint64_t tw_timer_handler; /* address, 0 unknown */
+	/* Bit sets of capabilities, see host/privileges.h. */
+	uint64_t lacking[FEATURES]; /* for want of which it has not */
+	uint64_t privileges;        /* held */
+	uint64_t tw_timer_handler;  /* address, 0 unknown */
 };
 
 const char *feature_name(enum feature feature); /* "tcx" */
@@ -54,5 +60,8 @@ enum feature feature_find(const char *name);
 /* Asks the kernel. `without` is a bit set of features to be found missing ("switched off by
  * --without"), so that every fallback can be tried on any kernel. Never fails. */
 void features_detect(struct features *features, uint64_t without);
+
+/* One that turned out to be of no use, and those that need it. */
+void features_lose(struct features *features, enum feature feature, const char *reason);
 
 #endif

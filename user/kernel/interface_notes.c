@@ -73,6 +73,18 @@ void interface_notes_interface(struct interface_notes *notes, const struct inter
 	tell(notes, level, &text);
 }
 
+void interface_notes_removed(struct interface_notes *notes, const struct interface *interface)
+{
+	struct buffer text;
+
+	buffer_init(&text);
+	buffer_add_string(&text, "watching interface ");
+	add_interface(notes, &text, interface);
+	buffer_add_string(&text, "attached again, because someone had removed the tc filter; "
+				 "segments were missed meanwhile");
+	tell(notes, level_of(notes, -ENOENT), &text);
+}
+
 void interface_notes_stale(struct interface_notes *notes, unsigned int count)
 {
 	struct buffer text;
@@ -92,6 +104,7 @@ void interface_notes_explain(const struct interface_notes *notes, const struct i
 		[INTERFACE_PENDING] = "not yet attached",
 		[INTERFACE_DOWN] = "down, will be watched when it comes up",
 		[INTERFACE_ATTACHED] = "attached",
+		[INTERFACE_DOUBTED] = "attached",
 		[INTERFACE_UNWANTED] = "not asked for",
 		[INTERFACE_REFUSED] = "not watched",
 	};

@@ -37,6 +37,8 @@ void interface_notes_namespace(struct interface_notes *notes, const char *what, 
 /* It could not be attached; or it was, error is 0, and its reason says what was not to be had. */
 void interface_notes_interface(struct interface_notes *notes, const struct interface *interface,
 			       int error);
+/* It was attached again, because someone had removed our filters. */
+void interface_notes_removed(struct interface_notes *notes, const struct interface *interface);
 /* Filters of killed tracers were removed. */
 void interface_notes_stale(struct interface_notes *notes, unsigned int count);
 

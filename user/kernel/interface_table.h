@@ -18,6 +18,7 @@ enum interface_state {
 	INTERFACE_PENDING,  /* to be attached */
 	INTERFACE_DOWN,     /* to be attached when it comes up */
 	INTERFACE_ATTACHED, /* attachment is set */
+	INTERFACE_DOUBTED,  /* so it is, but someone may have removed what it stands for */
 	INTERFACE_UNWANTED, /* another name was asked for */
 	INTERFACE_REFUSED,  /* reason says why */
 };

@@ -81,10 +81,25 @@ static bool is_for_later(const struct interfaces *interfaces, const struct inter
 	       (interfaces->opening || interface->type != ARPHRD_ETHER);
 }
 
+/* In the namespace of the interface. Filters of clsact can be removed by anybody. */
+static void attach_again(struct interfaces *interfaces, struct interface *interface)
+{
+	interface->state = INTERFACE_ATTACHED;
+	if (packet_is_attached(interface->attachment))
+		return;
+	packet_detach(interface->attachment);
+	interface->attachment = NULL;
+	attach(interfaces, interface);
+	if (interface->attachment)
+		interface_notes_removed(&interfaces->notes, interface);
+}
+
 static void attach_pending(struct interfaces *interfaces, struct interface_namespace *space)
 {
 	for (struct interface *interface = space->interfaces; interface;
 	     interface = interface->next) {
+		if (interface->state == INTERFACE_DOUBTED)
+			attach_again(interfaces, interface);
 		if (interface->state != INTERFACE_PENDING)
 			continue;
 		if (!name_wanted(interfaces, interface->name))
@@ -100,7 +115,7 @@ static bool has_pending(const struct interface_namespace *space)
 {
 	for (const struct interface *interface = space->interfaces; interface;
 	     interface = interface->next)
-		if (interface->state == INTERFACE_PENDING)
+		if (interface->state == INTERFACE_PENDING || interface->state == INTERFACE_DOUBTED)
 			return true;
 	return false;
 }
@@ -164,8 +179,12 @@ static void take_link_event(struct interfaces *interfaces, const struct link_eve
 		return;
 	}
 	interface = interface_find(space, event->index);
-	if (interface)
+	if (!interface)
+		return;
+	if (event->kind == LINK_GONE)
 		interface_let_go(interfaces, space, interface);
+	else if (interface->state == INTERFACE_ATTACHED && packet_outlives(interface->attachment))
+		interface->state = INTERFACE_DOUBTED;
 }
 
 /* Namespaces elsewhere number their neighbours, too: that concerns nobody here. */
@@ -187,7 +206,7 @@ static void take_event(void *context, const struct link_event *event)
 {
 	struct interfaces *interfaces = context;
 
-	if (event->kind == LINK_IS || event->kind == LINK_GONE)
+	if (event->kind == LINK_IS || event->kind == LINK_GONE || event->kind == LINK_FILTERS_FEWER)
 		take_link_event(interfaces, event);
 	else
 		take_namespace_event(interfaces, event);
@@ -214,8 +233,7 @@ static void sweep(struct interfaces *interfaces, struct interface_namespace *spa
 		next = interface->next;
 		if (!interface->seen) {
 			interface_let_go(interfaces, space, interface);
-		} else if (interface->state == INTERFACE_ATTACHED &&
-			   !packet_is_attached(interface->attachment)) {
+		} else if (interface->attachment && !packet_is_attached(interface->attachment)) {
 			packet_detach(interface->attachment);
 			interface->attachment = NULL;
 			interface->state = INTERFACE_PENDING;
@@ -309,6 +327,8 @@ static void give_up_pending(struct interface_namespace *space)
 	     interface = interface->next)
 		if (interface->state == INTERFACE_PENDING)
 			interface->state = INTERFACE_REFUSED;
+		else if (interface->state == INTERFACE_DOUBTED)
+			interface->state = INTERFACE_ATTACHED;
 }
 
 /* Namespaces that were not found again after messages had been lost: gone, or out of reach. */
@@ -554,7 +574,7 @@ struct interfaces_counts interfaces_counts(const struct interfaces *interfaces)
 		counts.namespaces++;
 		for (const struct interface *interface = space->interfaces; interface;
 		     interface = interface->next) {
-			counts.attached += interface->state == INTERFACE_ATTACHED;
+			counts.attached += interface->attachment != NULL;
 			counts.waiting += interface->state == INTERFACE_DOWN;
 			counts.refused += interface->state == INTERFACE_REFUSED;
 		}

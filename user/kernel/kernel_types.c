@@ -23,6 +23,7 @@ static const struct {
 	[TYPE_TW_TIMER_HANDLER] = {"tw_timer_handler", BTF_KIND_FUNC, 1},
 	[TYPE_TCP_ABORT] = {"tcp_abort", BTF_KIND_FUNC, 2},
 	[TYPE_SOCK_GRAFT] = {"security_sock_graft", BTF_KIND_FUNC, 2},
+	[TYPE_ITER_TASK_FILE] = {"bpf_iter_task_file", BTF_KIND_FUNC, 4},
 	[TYPE_XDP_LINK] = {"bpf_xdp_link", BTF_KIND_STRUCT},
 	[TYPE_CLSACT] = {"clsact_sched_data", BTF_KIND_STRUCT},
 	[TYPE_CLS_BPF] = {"cls_bpf_prog", BTF_KIND_STRUCT},

@@ -50,6 +50,17 @@ static void take_link(const struct nlmsghdr *message, const struct reading *read
 	reading->take(reading->context, &event);
 }
 
+static void take_removal(const struct nlmsghdr *message, const struct reading *reading)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
+	struct link_event event = {.kind = LINK_FILTERS_FEWER, .nsid = reading->nsid};
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*tc) || tc->tcm_ifindex <= 0)
+		return;
+	event.index = (uint32_t)tc->tcm_ifindex;
+	reading->take(reading->context, &event);
+}
+
 static int take_nsid_attribute(const struct nlattr *attribute, void *context)
 {
 	int *nsid = context;
@@ -77,6 +88,10 @@ static int take_message(const struct nlmsghdr *message, void *context)
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
 		take_link(message, reading);
+		break;
+	case RTM_DELQDISC:
+	case RTM_DELTFILTER:
+		take_removal(message, reading);
 		break;
 	case RTM_NEWNSID:
 	case RTM_DELNSID:
@@ -141,7 +156,7 @@ int links_nsid(int descriptor, bool assign)
 
 int links_monitor_open(void)
 {
-	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_NSID};
+	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_NSID, RTNLGRP_TC};
 	const struct sockaddr_nl address = {.nl_family = AF_NETLINK};
 	int monitor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	int one = 1, size = MONITOR_BUFFER, error;
@@ -150,10 +165,13 @@ int links_monitor_open(void)
 		return -errno;
 	/* A smaller buffer only means to list more often. */
 	setsockopt(monitor, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	if (bind(monitor, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    setsockopt(monitor, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &one, sizeof(one)) < 0)
+	if (bind(monitor, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		goto out;
-	for (int i = 0; i < 2; i++)
+	/* Without CAP_NET_BROADCAST it only tells of our own namespace. */
+	if (setsockopt(monitor, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &one, sizeof(one)) < 0 &&
+	    errno != EPERM)
+		goto out;
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		if (setsockopt(monitor, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
 			       sizeof(groups[i])) < 0)
 			goto out;

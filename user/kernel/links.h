@@ -17,6 +17,7 @@ enum link_event_kind {
 	LINK_GONE,           /* deleted, or moved to another namespace */
 	LINK_NAMESPACE_IS,   /* a namespace has got an nsid; no link */
 	LINK_NAMESPACE_GONE, /* and lost it: it is being destroyed */
+	LINK_FILTERS_FEWER,  /* a filter or a queueing discipline of it was removed */
 };
 
 struct link_event {

@@ -100,10 +100,12 @@ static bool is_everywhere(const uint8_t address[16])
 uint64_t listeners_find(const struct listeners *listeners, uint32_t netns, const struct flow *flow)
 {
 	const struct listener key = {.netns = netns, .port = flow->local_port};
-	const struct listener *end = listeners->list + listeners->count, *at = NULL;
+	const struct listener *end, *at;
 
-	if (listeners->count)
-		at = bsearch(&key, listeners->list, listeners->count, sizeof(key), compare);
+	if (!listeners->count)
+		return 0;
+	end = listeners->list + listeners->count;
+	at = bsearch(&key, listeners->list, listeners->count, sizeof(key), compare);
 	if (!at)
 		return 0;
 	while (at > listeners->list && !compare(at - 1, &key))

@@ -4,11 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/clock.h"
 #include "kernel/snapshot.h"
 
 #define S 1000000000ull
-/* A list of very many sockets takes the kernel a tenth of a second. */
 #define COUNT_EVERY (5 * S)
+/* A list of very many sockets takes the kernel a tenth of a second. After one there is none for so
+ * much longer than it took: destinations that come to be asked for one after the other share one.
+ */
+#define REST 49
 #define DESTINATIONS 16
 
 struct destination {
@@ -21,6 +25,7 @@ struct destination {
 
 struct live_ports {
 	bool sock_diag;
+	uint64_t rests_until;
 	struct destination destinations[DESTINATIONS];
 };
 
@@ -64,6 +69,7 @@ static void count_all(struct live_ports *live, uint32_t netns, uint64_t now)
 	const struct snapshot_request request = {
 		.contents = SNAPSHOT_SOCKETS, .netns = netns, .sock_diag = live->sock_diag};
 	struct snapshot_result result;
+	uint64_t begin = clock_boot(), end;
 
 	for (int i = 0; i < DESTINATIONS; i++) {
 		if (live->destinations[i].netns != netns)
@@ -72,6 +78,8 @@ static void count_all(struct live_ports *live, uint32_t netns, uint64_t now)
 		live->destinations[i].counted = now;
 	}
 	snapshot_take(&request, count_one, live, &result);
+	end = clock_boot();
+	live->rests_until = end + (end - begin) * REST;
 }
 
 /* The one, or in place of the one that was asked for longest ago. */
@@ -97,7 +105,8 @@ uint64_t live_ports_count(struct live_ports *live, uint32_t netns, const struct 
 	struct destination *destination = find(live, netns, flow);
 
 	destination->asked = now;
-	if (!destination->counted || now - destination->counted >= COUNT_EVERY)
+	if (now >= live->rests_until &&
+	    (!destination->counted || now - destination->counted >= COUNT_EVERY))
 		count_all(live, netns, now);
 	return destination->count;
 }

@@ -18,7 +18,7 @@ struct live_ports *live_ports_new(bool sock_diag); /* see snapshot.h; NULL witho
 void live_ports_free(struct live_ports *live);
 
 /* To the destination of a flow from its local address, whatever its local port; some seconds old.
- * 0 also where it cannot be told. */
+ * 0 also where it cannot be told, and for a moment after the first question. */
 uint64_t live_ports_count(struct live_ports *live, uint32_t netns, const struct flow *flow,
 			  uint64_t now);
 

@@ -21,6 +21,7 @@ enum loss_cause {
 
 struct loss {
 	uint64_t records[LOSS_CAUSES][RECORD_KINDS];
+	uint64_t passed_over; /* segments of no socket here that had no room: nobody's loss */
 };
 
 #endif

@@ -10,6 +10,8 @@
 
 #define NAMESPACES 4096
 #define BATCH 4096
+/* To look at one: a system call. */
+#define LOOK_NS 10000
 #define ORPHAN 5
 #define TIME_WAIT 6
 
@@ -49,6 +51,15 @@ static void list_places(struct search *search)
 		last = &place->netns;
 		search->count++;
 	}
+}
+
+static bool takes_too_long(const struct search *search)
+{
+	uint64_t held = 0;
+
+	for (size_t i = 0; i < search->count; i++)
+		held += search->places[i].held > 0 ? (uint64_t)search->places[i].held : 0;
+	return held * LOOK_NS > search->request->most;
 }
 
 static struct place *find_place(const struct search *search, uint32_t netns)
@@ -152,8 +163,13 @@ int missing_find(const struct missing_search *request, struct missing_result *re
 	search.places = calloc(NAMESPACES, sizeof(*search.places));
 	if (!search.places)
 		return -ENOMEM;
-	result->looked = request->catch_up;
 	list_places(&search);
+	if (takes_too_long(&search)) {
+		result->deferred = true;
+		free(search.places);
+		return 0;
+	}
+	result->looked = request->catch_up;
 	error = search.count ? namespaces_walk(visit, &search) : 0;
 	for (size_t i = 0; i < search.count; i++)
 		result->looked |= search.places[i].suspect;

@@ -24,6 +24,7 @@ struct missing_search {
 	int held;       /* the map of their number by namespace */
 	bool sock_diag; /* speaks TCP */
 	uint64_t since; /* now */
+	uint64_t most;  /* ns that it may look, roughly: else it is left for later */
 	missing_remove remove;
 	missing_catch_up catch_up; /* NULL: nothing was skipped, so none is behind */
 	void *context;
@@ -31,7 +32,8 @@ struct missing_search {
 
 struct missing_result {
 	uint64_t removed;
-	bool looked; /* at each: some namespace gave a reason to */
+	bool looked;   /* at each: some namespace gave a reason to */
+	bool deferred; /* it would take too long: nothing was done */
 };
 
 /* In each namespace in which the kernel has fewer than the map does. 0 or a negative errno. */

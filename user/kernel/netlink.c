@@ -38,7 +38,7 @@ static int take_end(const struct nlmsghdr *message, void *context)
 	if (mnl_nlmsg_get_payload_len(message) >= sizeof(error))
 		memcpy(&error, mnl_nlmsg_get_payload(message), sizeof(error));
 	conversation->changed |= message->nlmsg_flags & NLM_F_DUMP_INTR;
-	conversation->result = error;
+	conversation->result = error < 0 ? error : 0;
 	return MNL_CB_STOP;
 }
 

@@ -184,6 +184,7 @@ void packet_probe_lost(const struct packet_probe *probe, struct loss *loss)
 {
 	loss->records[LOSS_FORGOTTEN][RECORD_SEGMENT] = probe->counts[PACKET_FIN_FORGOTTEN];
 	loss->records[LOSS_UNREADABLE][RECORD_SEGMENT] = probe->counts[PACKET_UNREADABLE];
+	loss->passed_over = probe->counts[PACKET_PASSED_OVER];
 }
 
 /* PPP's frames have their header only inside the driver; tunnels' packets are seen without what is
@@ -313,6 +314,11 @@ int packet_attach(struct packet_attachment **result, struct packet_probe *probe,
 		packet_detach(attachment);
 		return error;
 	}
+	if (attachment->in.filter.behind_others || attachment->out.filter.behind_others)
+		reason_add(why,
+			   "a tc filter of someone else comes first, and segments that it "
+			   "decides on are not seen",
+			   0);
 	*result = attachment;
 	return 0;
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/privileges.h"
+
 struct planner {
 	const struct features *features;
 	struct plan plan;
@@ -43,6 +45,7 @@ static bool try(struct planner *planner, enum plan_fact fact, enum feature featu
 	}
 	sentence(row->rejected, sizeof(row->rejected), "%s: %s", feature_name(feature),
 		 planner->features->reason[feature]);
+	row->lacking |= planner->features->lacking[feature];
 	return false;
 }
 
@@ -68,7 +71,21 @@ static void plan_states(struct planner *planner)
 	otherwise(planner, FACT_MEMORY, "map of a fixed size");
 }
 
-static void plan_owners(struct planner *planner)
+static void plan_holders(struct planner *planner, bool few_files)
+{
+	static const char walk[] = "/proc/*/fd of every process";
+	struct plan *plan = &planner->plan;
+
+	if (few_files)
+		plan->all_processes = try(planner, FACT_HOLDERS, FEATURE_ALL_PROCESSES, walk);
+	plan->task_files = try(planner, FACT_HOLDERS, FEATURE_TASK_FILES, "iter/task_file");
+	if (!few_files)
+		plan->all_processes = try(planner, FACT_HOLDERS, FEATURE_ALL_PROCESSES, walk);
+	plan->all_processes |= plan->task_files;
+	otherwise(planner, FACT_HOLDERS, "/proc/*/fd of our own processes");
+}
+
+static void plan_owners(struct planner *planner, const struct plan_request *request)
 {
 	struct plan *plan = &planner->plan;
 
@@ -76,8 +93,23 @@ static void plan_owners(struct planner *planner)
 	plan->accept = try(planner, FACT_OWNER_ACCEPT, FEATURE_ACCEPT_TRACEPOINT,
 			   "syscalls:sys_exit_accept4");
 	otherwise(planner, FACT_OWNER_ACCEPT, "who closes it, or holds its descriptor");
-	plan->snapshot = try(planner, FACT_OWNER_OLDER, FEATURE_SOCK_DIAG, "sock_diag, /proc/*/fd");
-	otherwise(planner, FACT_OWNER_OLDER, "/proc/net/tcp, /proc/*/fd");
+	plan->snapshot = try(planner, FACT_OWNER_OLDER, FEATURE_SOCK_DIAG, "sock_diag");
+	otherwise(planner, FACT_OWNER_OLDER, "/proc/net/tcp");
+	plan_holders(planner, request->few_files);
+}
+
+static void plan_namespaces(struct planner *planner, const struct plan_request *request)
+{
+	struct plan *plan = &planner->plan;
+
+	if (request->own_namespace)
+		return;
+	plan->namespaces = try(planner, FACT_NAMESPACES, FEATURE_NAMESPACES, "setns()");
+	otherwise(planner, FACT_NAMESPACES, "our own only");
+	if (!plan->namespaces || !plan->packets)
+		return;
+	try(planner, FACT_LINK_NEWS, FEATURE_LINK_NEWS, "netlink");
+	otherwise(planner, FACT_LINK_NEWS, "those that are there at first sight");
 }
 
 static void plan_resets(struct planner *planner)
@@ -146,9 +178,6 @@ static void plan_origins(struct planner *planner)
 	plan->user_registers = try(planner, FACT_STACK, FEATURE_USER_REGISTERS,
 				   "registers, stack and frame pointers");
 	otherwise(planner, FACT_STACK, "frame pointers");
-	plan->all_processes =
-		try(planner, FACT_HOLDERS, FEATURE_ALL_PROCESSES, "/proc/*/fd of every process");
-	otherwise(planner, FACT_HOLDERS, "/proc/*/fd of our own processes");
 	plan->recv = try(planner, FACT_READER, FEATURE_RECV_TRACEPOINT, "sock:sock_recv_length");
 	plan->graft = features->has[FEATURE_FENTRY] && features->has[FEATURE_GRAFT];
 }
@@ -243,6 +272,63 @@ static void plan_refuse_packets(struct planner *planner, const struct plan_reque
 			 "segments will not be seen, states only: %s", why);
 }
 
+/* What is less than it could be, in one sentence: which capability is missing for what. */
+static void plan_notice_lacking(struct plan *plan)
+{
+	uint64_t told = 0;
+
+	for (int first = 0; first < FACT_SEGMENTS_IN; first++) {
+		uint64_t lacking = plan->rows[first].lacking;
+		char names[64], facts[160] = "";
+
+		if (!lacking || told >> first & 1)
+			continue;
+		for (int fact = first; fact < FACT_SEGMENTS_IN; fact++) {
+			if (plan->rows[fact].lacking != lacking)
+				continue;
+			told |= UINT64_C(1) << fact;
+			snprintf(facts + strlen(facts), sizeof(facts) - strlen(facts), "%s%s",
+				 facts[0] ? ", " : "", plan_fact_name((enum plan_fact)fact));
+		}
+		privileges_names(lacking, names, sizeof(names));
+		sentence(plan->notice, sizeof(plan->notice), "without %s less is known of: %s",
+			 names, facts);
+	}
+}
+
+/* What each is for, once all is attached. */
+static const struct {
+	uint64_t privilege;
+	const char *what_for;
+} uses[] = {
+	{PRIVILEGE(BPF), "what the programs in the kernel count and keep"},
+	{PRIVILEGE(NET_ADMIN), "interfaces that come, filters that go"},
+	{PRIVILEGE(SYS_ADMIN), "other network namespaces, or in place of a lesser one"},
+	{PRIVILEGE(SYS_PTRACE), "processes: their sockets, namespaces and code"},
+	{PRIVILEGE(DAC_OVERRIDE), "the same as CAP_DAC_READ_SEARCH, in its place"},
+	{PRIVILEGE(DAC_READ_SEARCH), "descriptors of others, paths of cgroups, programs"},
+	{PRIVILEGE(SYS_CHROOT), "the reader of stacks shuts itself in"},
+	{PRIVILEGE(CHECKPOINT_RESTORE), "programs whose files were deleted"},
+};
+
+static void plan_kept(struct planner *planner, const struct plan_request *request)
+{
+	struct plan *plan = &planner->plan;
+	uint64_t kept = PRIVILEGE(BPF);
+
+	if (plan->packets && !request->counting && !request->only_origins)
+		kept |= PRIVILEGE(NET_ADMIN);
+	if (plan->namespaces)
+		kept |= PRIVILEGE(SYS_ADMIN);
+	if (plan->namespaces || !request->counting)
+		kept |= PRIVILEGE(SYS_PTRACE);
+	if (!request->counting)
+		kept |= PRIVILEGE(DAC_READ_SEARCH);
+	if (request->origins)
+		kept |= PRIVILEGE(SYS_CHROOT) | PRIVILEGE(CHECKPOINT_RESTORE);
+	plan->kept = privileges_available(planner->features->privileges, kept);
+}
+
 static void keep(struct plan *plan, const bool kept[PLAN_FACTS])
 {
 	for (int fact = 0; fact < PLAN_FACTS; fact++)
@@ -254,14 +340,11 @@ static void keep(struct plan *plan, const bool kept[PLAN_FACTS])
 static void plan_counting(struct plan *plan)
 {
 	static const bool kept[PLAN_FACTS] = {
-		[FACT_STATES] = true,
-		[FACT_OWNER_OLDER] = true,
-		[FACT_MEMORY] = true,
-		[FACT_MINI_SOCKET_END] = true,
+		[FACT_STATES] = true,          [FACT_OWNER_OLDER] = true, [FACT_MEMORY] = true,
+		[FACT_MINI_SOCKET_END] = true, [FACT_NAMESPACES] = true,
 	};
 
 	keep(plan, kept);
-	plan->rows[FACT_OWNER_OLDER].mechanism = plan->snapshot ? "sock_diag" : "/proc/net/tcp";
 	plan->rows[FACT_MINI_SOCKET_START].mechanism = "sock:inet_sock_set_state";
 	plan->rows[FACT_MINI_SOCKET_REMOVAL].mechanism =
 		"skb:kfree_skb, the next socket, the kernel's table";
@@ -274,6 +357,7 @@ static void plan_only_origins(struct planner *planner)
 		[FACT_STATES] = true,      [FACT_IDENTITY] = true, [FACT_OWNER_CONNECT] = true,
 		[FACT_OWNER_OLDER] = true, [FACT_CLEANUP] = true,  [FACT_MEMORY] = true,
 		[FACT_HOLDERS] = true,     [FACT_STACK] = true,    [FACT_READER] = true,
+		[FACT_NAMESPACES] = true,
 	};
 	struct plan *plan = &planner->plan;
 
@@ -289,8 +373,9 @@ struct plan plan_make(const struct features *features, const struct plan_request
 	struct planner planner = {.features = features};
 
 	plan_states(&planner);
-	plan_owners(&planner);
+	plan_owners(&planner, request);
 	plan_packets(&planner, request);
+	plan_namespaces(&planner, request);
 	plan_resets(&planner);
 	plan_mini_sockets(&planner);
 	if (request->origins)
@@ -301,6 +386,8 @@ struct plan plan_make(const struct features *features, const struct plan_request
 		plan_counting(&planner.plan);
 	if (request->only_origins)
 		plan_only_origins(&planner);
+	plan_notice_lacking(&planner.plan);
+	plan_kept(&planner, request);
 	return planner.plan;
 }
 
@@ -322,6 +409,8 @@ const char *plan_fact_name(enum plan_fact fact)
 		[FACT_MINI_SOCKET_REMOVAL] = "early end of TIME_WAIT",
 		[FACT_MINI_SOCKET_END] = "end of TIME_WAIT, of orphans",
 		[FACT_HOLDERS] = "who holds a socket",
+		[FACT_NAMESPACES] = "other network namespaces",
+		[FACT_LINK_NEWS] = "new interfaces there",
 		[FACT_STACK] = "stack of connect, accept",
 		[FACT_READER] = "who reads after the FIN",
 		[FACT_SEGMENTS_IN] = "segments received",
@@ -348,6 +437,22 @@ static const char *explain_mechanism(const struct plan_row *row)
 static bool is_asked_for(const struct plan_row *row)
 {
 	return row->mechanism || row->rejected[0];
+}
+
+static void explain_kept(const struct plan *plan, struct buffer *out)
+{
+	char name[64];
+
+	buffer_add_string(out, "\nONCE ATTACHED, KEEPS    FOR\n");
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+		if (!(plan->kept & uses[i].privilege))
+			continue;
+		privileges_names(uses[i].privilege, name, sizeof(name));
+		explain_cell(out, name, 22);
+		buffer_add_string(out, uses[i].what_for);
+		buffer_add_char(out, '\n');
+	}
+	buffer_add_char(out, '\n');
 }
 
 void plan_explain(const struct plan *plan, struct buffer *out)
@@ -378,6 +483,8 @@ void plan_explain(const struct plan *plan, struct buffer *out)
 		}
 		buffer_add_char(out, '\n');
 	}
+	if (!plan->refusal[0])
+		explain_kept(plan, out);
 	if (plan->notice[0]) {
 		buffer_add_string(out, plan->notice);
 		buffer_add_char(out, '\n');

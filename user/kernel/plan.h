@@ -23,6 +23,8 @@ struct plan_request {
 	bool counting;      /* TIME_WAIT is counted, nothing else: population_probe.h */
 	bool origins;       /* origins of sockets are kept: close_wait_probe.h */
 	bool only_origins;  /* ... and nothing else */
+	bool own_namespace; /* nothing is asked for of any other */
+	bool few_files;     /* are open: they are looked at sooner than a program is loaded */
 };
 
 enum plan_fact {
@@ -42,8 +44,10 @@ enum plan_fact {
 	FACT_MINI_SOCKET_END,     /* its time is up */
 	FACT_MINI_SOCKET_REMOVAL, /* something ended it before */
 	FACT_HOLDERS,
-	FACT_STACK,  /* of connect() and accept() */
-	FACT_READER, /* who reads after the peer's FIN */
+	FACT_NAMESPACES, /* what is in other network namespaces */
+	FACT_LINK_NEWS,  /* interfaces that come there later */
+	FACT_STACK,      /* of connect() and accept() */
+	FACT_READER,     /* who reads after the peer's FIN */
 	FACT_SEGMENTS_IN,
 	FACT_SEGMENTS_OUT,
 	PLAN_FACTS,
@@ -53,6 +57,7 @@ struct plan_row {
 	const char *mechanism; /* chosen; NULL: this fact will be missing */
 	char rejected[256];    /* "tcx: needs Linux 6.6" ... joined by "; ", empty if none */
 	bool needed;           /* without it the tool cannot run */
+	uint64_t lacking;      /* capabilities, for want of which one was rejected */
 };
 
 struct plan {
@@ -61,17 +66,20 @@ struct plan {
 	bool cookie, send_reset, reset_reason, receive_reset, retransmit, destroy, accept,
 		timer_expire;
 	bool tw_begin, tw_restart, tw_expire, tw_kill, abort; /* by fentry */
-	bool all_processes;
+	bool task_files; /* who holds a socket: by the kernel's list, else by a walk of /proc */
+	bool all_processes, namespaces;
 	bool user_registers, recv, graft; /* graft: in place of accept, for origins */
 	bool map_grows;
 	bool snapshot; /* by sock_diag, else from /proc/net/tcp: then without cookies */
 	bool tcx;      /* else clsact */
 	bool xdp_ingress;
 	bool packets; /* segments at all */
+	/* Capabilities that are used once all is attached, of those that are held. */
+	uint64_t kept;
 	/* "cannot ...: reason; what to do" when it cannot run at all, else empty. */
 	char refusal[384];
 	/* A default part that is skipped, as a sentence without a full stop, else empty. */
-	char notice[384];
+	char notice[512];
 };
 
 const char *plan_fact_name(enum plan_fact fact); /* "states of sockets" */

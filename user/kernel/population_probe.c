@@ -12,6 +12,7 @@
 #include "host/clock.h"
 #include "kernel/counters.h"
 #include "kernel/missing.h"
+#include "kernel/optional_programs.h"
 #include "kernel/port_settings.h"
 #include "kernel/reason.h"
 #include "population.skel.h"
@@ -19,6 +20,9 @@
 /* Groups beyond which idle ones are let go of, and how many at a time. */
 #define GROUPS_MANY (POPULATION_GROUPS / 4 * 3)
 #define LET_GO 2048
+/* So much longer than a look at each waiting socket takes is none before it, and after it than it
+ * took. */
+#define REST 49
 
 struct listener {
 	struct map_link link;
@@ -36,8 +40,9 @@ struct population_probe {
 	struct port_settings_cache *port_settings;
 	struct map listeners;
 	bool sock_diag;
-	uint64_t rest_until; /* no look at each before */
-	uint64_t skipped;    /* how often a program was, at the last look */
+	uint64_t looked_at; /* when the last look at each ended; at first, of the start */
+	uint64_t look_took;
+	uint64_t skipped; /* how often a program was, at the last look */
 };
 
 /* Sockets that a map of a fixed size has room for: 17 MB. */
@@ -47,8 +52,7 @@ static int configure(struct population *skeleton, const struct plan *plan)
 {
 	int error = 0;
 
-	bpf_program__set_autoload(skeleton->progs.population_timer, plan->timer_expire);
-	bpf_program__set_autoload(skeleton->progs.population_timer_function, plan->tw_expire);
+	optional_programs_choose(skeleton->obj, plan);
 	bpf_program__set_autoattach(skeleton->progs.population_add, false);
 	bpf_program__set_autoattach(skeleton->progs.population_remove, false);
 	bpf_program__set_autoattach(skeleton->progs.population_catch_up, false);
@@ -124,13 +128,13 @@ out:
 
 static void forget_listeners(struct map *listeners)
 {
-	for (size_t i = 0; listeners->buckets && i <= listeners->mask; i++)
-		while (listeners->buckets[i]) {
-			struct map_link *link = listeners->buckets[i];
+	struct map_link *link;
+	size_t bucket = 0;
 
-			map_remove(listeners, link);
-			free(container_of(link, struct listener, link));
-		}
+	while ((link = map_any(listeners, &bucket))) {
+		map_remove(listeners, link);
+		free(container_of(link, struct listener, link));
+	}
 	map_done(listeners);
 }
 
@@ -154,6 +158,7 @@ int population_probe_attach(struct population_probe *probe, const struct plan *p
 	int error = population__attach(probe->skeleton);
 
 	(void)plan; /* what it leaves out is not loaded */
+	probe->looked_at = clock_boot();
 	if (error)
 		reason_add(why, "the population programs cannot be attached", error);
 	return error;
@@ -232,6 +237,7 @@ int population_probe_add(struct population_probe *probe, const struct time_wait_
 	order->value.state = found->substate;
 	order->value.role = role_by_ports(probe, &found->header);
 	order->value.start = found->header.time;
+	order->until = end;
 	if (end < found->header.time + TIME_WAIT_LENGTH)
 		order->value.start = end > TIME_WAIT_LENGTH ? end - TIME_WAIT_LENGTH : 0;
 	result = run(probe, probe->skeleton->progs.population_add);
@@ -370,14 +376,15 @@ static int catch_up(void *context, const struct population_key *key)
 	return run(probe, probe->skeleton->progs.population_catch_up);
 }
 
-int population_probe_reconcile(struct population_probe *probe, uint64_t *gone)
+int population_probe_reconcile(struct population_probe *probe, bool last, uint64_t *gone)
 {
 	uint64_t now_skipped = all_skipped(probe);
-	const struct missing_search search = {
+	struct missing_search search = {
 		.waiting = bpf_map__fd(probe->skeleton->maps.waiting),
 		.held = bpf_map__fd(probe->skeleton->maps.held),
 		.sock_diag = probe->sock_diag,
 		.since = clock_boot(),
+		.most = UINT64_MAX,
 		.remove = remove_missing,
 		.catch_up = now_skipped == probe->skipped ? NULL : catch_up,
 		.context = probe,
@@ -386,14 +393,18 @@ int population_probe_reconcile(struct population_probe *probe, uint64_t *gone)
 	int error;
 
 	*gone = 0;
-	if (search.since < probe->rest_until)
-		return 0;
+	if (!last) {
+		search.most = (search.since - probe->looked_at) / REST;
+		if (probe->look_took > search.most)
+			return 0;
+	}
 	error = missing_find(&search, &result);
 	*gone = result.removed;
-	probe->skipped = now_skipped;
+	if (!result.deferred)
+		probe->skipped = now_skipped;
 	if (result.looked) {
-		probe->rest_until = clock_boot();
-		probe->rest_until += (probe->rest_until - search.since) * 49;
+		probe->looked_at = clock_boot();
+		probe->look_took = probe->looked_at - search.since;
 	}
 	return error;
 }

@@ -50,8 +50,9 @@ int population_probe_read(struct population_probe *probe, struct population_read
 /* Puts right what the programs could not know. What has gone without an event (ss -K, the end of a
  * namespace) is looked for where the kernel has fewer than were counted in, and counted out: `gone`
  * is how many. What began while the kernel skipped a program (it does, under load) is counted in.
- * To be called before a reading; it looks at each wait only when there is a reason to, and for 2 %
+ * To be called before a reading; it looks at each wait only when there is a reason to, and, but for
+ * the `last` time, for 2 %
  * of the time at most. */
-int population_probe_reconcile(struct population_probe *probe, uint64_t *gone);
+int population_probe_reconcile(struct population_probe *probe, bool last, uint64_t *gone);
 
 #endif

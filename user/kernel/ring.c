@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "kernel/ring.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -9,27 +10,38 @@ struct ring {
 	struct ring_buffer *buffer;
 	ring_take take;
 	void *context;
+	size_t size;
+	size_t taken; /* by this drain */
 };
+
+/* Not a negative errno of take()'s. */
+#define ENOUGH (-4096)
 
 static int take_sample(void *context, void *data, size_t length)
 {
-	const struct ring *ring = context;
+	struct ring *ring = context;
+	int result = ring->take(ring->context, data, length);
 
-	return ring->take(ring->context, data, length);
+	ring->taken += length;
+	return !result && ring->taken >= ring->size ? ENOUGH : result;
 }
 
 int ring_open(struct ring **result, int map, ring_take take, void *context)
 {
 	struct ring *ring = calloc(1, sizeof(*ring));
+	struct bpf_map_info info = {};
+	uint32_t length = sizeof(info);
 	int error;
 
 	if (!ring)
 		return -ENOMEM;
 	ring->take = take;
 	ring->context = context;
-	ring->buffer = ring_buffer__new(map, take_sample, ring, NULL);
+	error = bpf_obj_get_info_by_fd(map, &info, &length);
+	ring->size = info.max_entries;
+	ring->buffer = error ? NULL : ring_buffer__new(map, take_sample, ring, NULL);
 	if (!ring->buffer) {
-		error = -errno;
+		error = error ? error : -errno;
 		free(ring);
 		return error;
 	}
@@ -52,5 +64,9 @@ int ring_descriptor(const struct ring *ring)
 
 int ring_drain(struct ring *ring)
 {
-	return ring_buffer__consume(ring->buffer);
+	int count;
+
+	ring->taken = 0;
+	count = ring_buffer__consume(ring->buffer);
+	return count == ENOUGH ? RING_MORE : count;
 }

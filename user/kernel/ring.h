@@ -7,6 +7,7 @@
 #ifndef TCPCLOSE_KERNEL_RING_H
 #define TCPCLOSE_KERNEL_RING_H
 
+#include <limits.h>
 #include <stddef.h>
 
 struct record;
@@ -22,7 +23,11 @@ void ring_close(struct ring *ring);
 /* Readable when records wait. */
 int ring_descriptor(const struct ring *ring);
 
-/* Takes all that is there. How many, or the negative result of take(). */
+#define RING_MORE INT_MAX
+
+/* Takes all that is there, but no more than the ring has room for: where records come faster than
+ * they are taken that would have no end. How many, RING_MORE if some may be left, or the negative
+ * result of take(). */
 int ring_drain(struct ring *ring);
 
 #endif

@@ -28,6 +28,8 @@ enum {
 	LISTEN = 10,
 	CLOSING = 11,
 };
+#define MAX_ERRNO 4095 /* include/linux/err.h */
+#define STATES 32      /* as many as a bit set of them has room for */
 
 /* idiag_timer and its counterpart in /proc/net/tcp: the time of a mini-socket. */
 #define TIMER_TIME_WAIT 3
@@ -216,7 +218,7 @@ static int take_message(const struct nlmsghdr *header, void *context)
 	struct state_record *record = &listed.record;
 	struct flow *flow = &record->header.flow;
 
-	if (mnl_nlmsg_get_payload_len(header) < sizeof(*message))
+	if (mnl_nlmsg_get_payload_len(header) < sizeof(*message) || message->idiag_state >= STATES)
 		return MNL_CB_OK;
 	record->socket = (__u64)message->id.idiag_cookie[1] << 32 | message->id.idiag_cookie[0];
 	record->inode = message->idiag_inode;
@@ -242,7 +244,7 @@ static int take_result(int error)
 {
 	if (error >= 0)
 		return MNL_CB_STOP;
-	errno = -error;
+	errno = error < -MAX_ERRNO ? EBADMSG : -error;
 	return MNL_CB_ERROR;
 }
 
@@ -267,16 +269,16 @@ static int take_error(const struct nlmsghdr *header, void *context)
 	return take_result(message->error);
 }
 
-static int diag_request(struct mnl_socket *socket, uint8_t family, uint32_t states)
+/* In its older form, which asks for both families at once: the kernel walks its table, in which the
+ * sockets of all namespaces are, once for each request. */
+static int diag_request(struct mnl_socket *socket, uint32_t states)
 {
-	char buffer[NLMSG_ALIGN(sizeof(struct nlmsghdr)) + sizeof(struct inet_diag_req_v2)];
+	char buffer[NLMSG_ALIGN(sizeof(struct nlmsghdr)) + sizeof(struct inet_diag_req)];
 	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
-	struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
+	struct inet_diag_req *request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
 
-	header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	header->nlmsg_type = TCPDIAG_GETSOCK;
 	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	request->sdiag_family = family;
-	request->sdiag_protocol = IPPROTO_TCP;
 	request->idiag_ext = 1 << (INET_DIAG_INFO - 1);
 	request->idiag_states = states;
 	return mnl_socket_sendto(socket, header, header->nlmsg_len) < 0 ? -errno : 0;
@@ -311,7 +313,6 @@ static int diag_read(struct mnl_socket *socket, struct snapshot *snapshot)
 /* Asks over a socket of the namespace that is meant; takes over the descriptor. */
 static int diag_dump(int descriptor, uint32_t states, struct snapshot *snapshot)
 {
-	static const uint8_t families[] = {AF_INET, AF_INET6};
 	struct mnl_socket *socket = mnl_socket_fdopen(descriptor);
 	int error = 0;
 
@@ -321,11 +322,10 @@ static int diag_dump(int descriptor, uint32_t states, struct snapshot *snapshot)
 	}
 	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		error = -errno;
-	for (int i = 0; i < 2 && !error; i++) {
-		error = diag_request(socket, families[i], states);
-		if (!error)
-			error = diag_read(socket, snapshot);
-	}
+	else
+		error = diag_request(socket, states);
+	if (!error)
+		error = diag_read(socket, snapshot);
 	mnl_socket_close(socket);
 	return error;
 }
@@ -384,7 +384,7 @@ static bool parse_line(const char *line, struct listed *listed)
 	flow->local_port = (__u16)local_port;
 	flow->remote_port = (__u16)remote_port;
 	record->to = (__u8)state;
-	return state < 32 && parse_address(flow->local, local, strlen(local)) &&
+	return state < STATES && parse_address(flow->local, local, strlen(local)) &&
 	       parse_address(flow->remote, remote, strlen(remote));
 }
 

@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "host/clock.h"
 #include "kernel/accept_links.h"
 #include "kernel/counters.h"
+#include "kernel/optional_programs.h"
 #include "kernel/reason.h"
+#include "kernel/task_files_probe.h"
 #include "socket/held.h"
 
 #include "socket.skel.h"
@@ -30,6 +33,7 @@ struct socket_probe {
 	struct socket *skeleton;
 	struct accept_links accept_links;
 	struct bpf_link *entry_links[ENTRIES];
+	struct held_table *held;
 	counters *lost; /* by enum record_kind */
 };
 
@@ -46,30 +50,12 @@ static struct bpf_program *entry_program(const struct socket *skeleton, enum ent
 	return programs[entry];
 }
 
-static void choose_entries(struct socket *skeleton, const struct plan *plan)
+static void choose_programs(const struct socket *skeleton, const struct plan *plan)
 {
-	const bool chosen[ENTRIES] = {
-		[ENTRY_EXPIRE] = plan->tw_expire, [ENTRY_ABORT] = plan->abort,
-		[ENTRY_KILL] = plan->tw_kill,     [ENTRY_RESTART] = plan->tw_restart,
-		[ENTRY_BEGIN] = plan->tw_begin,
-	};
-
-	for (enum entry entry = 0; entry < ENTRIES; entry++) {
-		bpf_program__set_autoload(entry_program(skeleton, entry), chosen[entry]);
+	optional_programs_choose(skeleton->obj, plan);
+	accept_links_prepare(skeleton->progs.accept4_exit, skeleton->progs.accept_exit);
+	for (enum entry entry = 0; entry < ENTRIES; entry++)
 		bpf_program__set_autoattach(entry_program(skeleton, entry), false);
-	}
-}
-
-static void choose_programs(struct socket *skeleton, const struct plan *plan)
-{
-	accept_links_prepare(skeleton->progs.accept4_exit, skeleton->progs.accept_exit,
-			     plan->accept);
-	bpf_program__set_autoload(skeleton->progs.socket_destroyed, plan->destroy);
-	bpf_program__set_autoload(skeleton->progs.reset_sent, plan->send_reset);
-	bpf_program__set_autoload(skeleton->progs.reset_received, plan->receive_reset);
-	bpf_program__set_autoload(skeleton->progs.retransmitted, plan->retransmit);
-	bpf_program__set_autoload(skeleton->progs.timer_expired, plan->timer_expire);
-	choose_entries(skeleton, plan);
 }
 
 /* Sockets that a map of a fixed size has room for: 18 MB. */
@@ -87,6 +73,18 @@ static int size_maps(struct socket *skeleton, const struct plan *plan,
 	if (!error && !plan->map_grows)
 		error = bpf_map__set_max_entries(skeleton->maps.facts, FACTS_FIXED);
 	return error;
+}
+
+static int map_tables(struct socket_probe *probe)
+{
+	void *held = mmap(NULL, sizeof(*probe->held), PROT_READ | PROT_WRITE, MAP_SHARED,
+			  bpf_map__fd(probe->skeleton->maps.held), 0);
+
+	if (held == MAP_FAILED)
+		return -errno;
+	probe->held = held;
+	probe->lost = counters_open(bpf_map__fd(probe->skeleton->maps.lost), RECORD_KINDS);
+	return probe->lost ? 0 : -errno;
 }
 
 int socket_probe_open(struct socket_probe **result, const struct plan *plan,
@@ -112,11 +110,9 @@ int socket_probe_open(struct socket_probe **result, const struct plan *plan,
 		reason_add(why, "the kernel refused the socket programs", error);
 	if (error)
 		goto out;
-	probe->lost = counters_open(bpf_map__fd(probe->skeleton->maps.lost), RECORD_KINDS);
-	if (!probe->lost) {
-		error = -errno;
-		reason_add(why, "the counters of the socket programs cannot be read", error);
-	}
+	error = map_tables(probe);
+	if (error)
+		reason_add(why, "the tables of the socket programs cannot be mapped", error);
 out:
 	if (error) {
 		socket_probe_close(probe);
@@ -124,6 +120,12 @@ out:
 	}
 	*result = probe;
 	return 0;
+}
+
+int socket_probe_list(struct socket_probe *probe)
+{
+	return task_files_list(probe->skeleton->progs.task_files,
+			       &probe->skeleton->links.task_files);
 }
 
 void socket_probe_detach(struct socket_probe *probe)
@@ -144,6 +146,8 @@ void socket_probe_close(struct socket_probe *probe)
 	if (!probe)
 		return;
 	counters_close(probe->lost, RECORD_KINDS);
+	if (probe->held)
+		munmap(probe->held, sizeof(*probe->held));
 	if (probe->skeleton) {
 		socket_probe_detach(probe);
 		socket__destroy(probe->skeleton);
@@ -227,12 +231,9 @@ static uint64_t mini_sockets_skipped(const struct socket_probe *probe)
 
 void socket_probe_expect_taking(struct socket_probe *probe, const struct flow *flow, uint32_t netns)
 {
-	struct socket__bss *bss = probe->skeleton->bss;
-	uint64_t hash = held_hash(flow, netns);
-
 	if (probe->skeleton->rodata->settings.hold_at_begin &&
-	    held_add(&bss->held[held_index(hash)], hash, clock_boot()))
-		__sync_fetch_and_add(&bss->held_forgotten, 1);
+	    held_add(probe->held->buckets, held_hash(flow, netns), clock_boot()))
+		__sync_fetch_and_add(&probe->skeleton->bss->held_forgotten, 1);
 }
 
 void socket_probe_lost(const struct socket_probe *probe, struct loss *loss)

@@ -28,6 +28,9 @@ int socket_probe_open(struct socket_probe **probe, const struct plan *plan,
 		      const struct settings *settings, size_t ring_size, struct buffer *why);
 void socket_probe_close(struct socket_probe *probe);
 
+/* See task_files_list(); if the plan has it. */
+int socket_probe_list(struct socket_probe *probe);
+
 /* From here on records arrive. A part that cannot be attached and is not needed is left out and
  * named in `why`, with 0 as the result. */
 int socket_probe_attach(struct socket_probe *probe, const struct plan *plan, struct buffer *why);

@@ -84,6 +84,17 @@ const char *record_kind_name(unsigned int kind)
 	return NAME_OF(names, kind);
 }
 
+const char *segment_hook_name(unsigned int hook)
+{
+	static const char *const names[] = {
+		[HOOK_TC_INGRESS] = "tc-ingress",
+		[HOOK_TC_EGRESS] = "tc-egress",
+		[HOOK_XDP] = "xdp",
+	};
+
+	return NAME_OF(names, hook);
+}
+
 const char *incomplete_name(unsigned int bit)
 {
 	static const char *const names[] = {
@@ -96,18 +107,36 @@ const char *incomplete_name(unsigned int bit)
 	return NAME_OF(names, bit);
 }
 
-const char *lookup_cgroup(const struct output *output, uint64_t cgroup)
+/* Of two recordings each has names of its own. */
+static const struct output_lookup *lookup_of(const struct output *output, unsigned int source)
 {
-	const struct output_lookup *lookup = &output->options.lookup;
+	const struct output_join *join = output->options.join;
+
+	return source && join ? &join->lookup : &output->options.lookup;
+}
+
+const char *lookup_interface(const struct output *output, const struct sighting *sighting)
+{
+	const struct output_lookup *lookup = lookup_of(output, sighting->source);
+
+	if (!lookup->interface_name)
+		return NULL;
+	return lookup->interface_name(lookup->context, sighting->netns, sighting->interface);
+}
+
+const char *lookup_cgroup(const struct output *output, unsigned int source, uint64_t cgroup)
+{
+	const struct output_lookup *lookup = lookup_of(output, source);
 
 	if (!cgroup || !lookup->cgroup_path)
 		return NULL;
 	return lookup->cgroup_path(lookup->context, cgroup);
 }
 
-const char *lookup_reset_reason(const struct output *output, const struct verdict *verdict)
+const char *lookup_reset_reason(const struct output *output, const struct teardown_report *report)
 {
-	const struct output_lookup *lookup = &output->options.lookup;
+	const struct verdict *verdict = &report->verdict;
+	const struct output_lookup *lookup = lookup_of(output, local_end(report)->socket.source);
 
 	if (!verdict->has_reset || verdict->reset_reason == RESET_REASON_NONE ||
 	    !lookup->reset_reason)
@@ -157,6 +186,15 @@ uint64_t report_last_time(const struct teardown_report *report)
 	return last;
 }
 
+unsigned int report_source(const struct teardown_report *report)
+{
+	const struct connection_view *connection = report->connection;
+
+	if (local_end(report)->has_socket || !connection->segment_count)
+		return local_end(report)->socket.source;
+	return connection->segments[0].sightings[0].source;
+}
+
 struct flow end_flow(const struct connection_view *connection, unsigned int index)
 {
 	const struct connection_end *end = &connection->ends[index];
@@ -165,9 +203,20 @@ struct flow end_flow(const struct connection_view *connection, unsigned int inde
 
 	if (end->has_socket)
 		return end->socket.flow;
+	if (connection->joined)
+		return end->flow;
 	memcpy(flow.local, end->address, sizeof(flow.local));
 	memcpy(flow.remote, other->address, sizeof(flow.remote));
 	return flow;
+}
+
+bool ends_differ(const struct connection_view *connection)
+{
+	struct flow one = end_flow(connection, 0), other = end_flow(connection, 1);
+
+	return one.local_port != other.remote_port || one.remote_port != other.local_port ||
+	       memcmp(one.local, other.remote, sizeof(one.local)) ||
+	       memcmp(one.remote, other.local, sizeof(one.remote));
 }
 
 bool end_was_in(const struct connection_end *end, unsigned int state)
@@ -195,6 +244,39 @@ uint32_t fin_retransmissions(const struct connection_view *connection, unsigned 
 	if (end->has_socket && end->socket.kernel_retransmissions > seen)
 		return end->socket.kernel_retransmissions;
 	return seen;
+}
+
+unsigned int report_role(const struct teardown_report *report)
+{
+	const struct connection_end *local = local_end(report);
+
+	if (local->has_socket)
+		return local->socket.role;
+	return report->connection->wire.known ? local->role : ROLE_UNKNOWN;
+}
+
+uint64_t report_born(const struct teardown_report *report)
+{
+	const struct connection_end *local = local_end(report);
+
+	if (local->has_socket)
+		return local->socket.born;
+	return report->connection->wire.known ? report->connection->wire.born : 0;
+}
+
+bool report_bytes(const struct teardown_report *report, uint64_t *sent, uint64_t *received)
+{
+	const struct connection_end *local = local_end(report);
+	const struct connection_end *remote = remote_end(report);
+
+	*sent = local->has_socket ? local->socket.bytes_sent : local->bytes;
+	*received = local->has_socket ? local->socket.bytes_received : remote->bytes;
+	return local->has_socket || report->connection->wire.known;
+}
+
+bool end_is_assumed(const struct connection_view *connection, unsigned int index)
+{
+	return connection->ends[index].has_isn && connection->ends[index].isn_assumed;
 }
 
 bool segment_seq_rel(const struct connection_view *connection, const struct segment *segment,
@@ -226,6 +308,8 @@ bool segment_window(const struct connection_view *connection, const struct segme
 		scale = sender->socket.rcv_wscale;
 	if (scale > WINDOW_SCALE_MAX && receiver->has_socket)
 		scale = receiver->socket.snd_wscale;
+	if (scale > WINDOW_SCALE_MAX && connection->wire.known)
+		scale = sender->wscale;
 	if (segment->flags & SEGMENT_SYN) /* never scaled: RFC 7323, 2.2 */
 		scale = 0;
 	if (scale > WINDOW_SCALE_MAX)

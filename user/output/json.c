@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "output/facts.h"
+#include "output/joining.h"
 #include "output/json_values.h"
 #include "output/leaks.h"
 #include "output/summary.h"
@@ -68,7 +69,7 @@ static void add_evidence(struct buffer *out, const struct verdict *verdict)
 static void add_verdict(struct output *output, const struct teardown_report *report)
 {
 	const struct verdict *verdict = &report->verdict;
-	const char *reason = lookup_reset_reason(output, verdict);
+	const char *reason = lookup_reset_reason(output, report);
 	struct buffer *out = &output->out;
 
 	buffer_add_literal(out, ",\"kind\":");
@@ -99,13 +100,12 @@ static void add_verdict(struct output *output, const struct teardown_report *rep
 	buffer_add_char(out, '}');
 }
 
-static void add_states(struct buffer *out, const struct teardown_report *report)
+static void add_states(struct buffer *out, const struct teardown_report *report,
+		       const struct connection_end *end)
 {
-	const struct connection_end *local = local_end(report);
-
-	buffer_add_literal(out, ",\"states\":[");
-	for (uint32_t i = 0; i < local->state_count; i++) {
-		const struct state_change *change = &local->states[i];
+	buffer_add_char(out, '[');
+	for (uint32_t i = 0; i < end->state_count; i++) {
+		const struct state_change *change = &end->states[i];
 
 		if (i)
 			buffer_add_char(out, ',');
@@ -124,18 +124,10 @@ static void add_states(struct buffer *out, const struct teardown_report *report)
 static void add_sighting(struct output *output, const struct teardown_report *report,
 			 const struct sighting *sighting)
 {
-	static const char *const hooks[] = {
-		[HOOK_TC_INGRESS] = "tc-ingress",
-		[HOOK_TC_EGRESS] = "tc-egress",
-		[HOOK_XDP] = "xdp",
-	};
-	const struct output_lookup *lookup = &output->options.lookup;
+	const char *hook = segment_hook_name(sighting->hook);
+	const char *name = lookup_interface(output, sighting);
 	struct buffer *out = &output->out;
-	const char *name = NULL;
 
-	if (lookup->interface_name)
-		name = lookup->interface_name(lookup->context, sighting->netns,
-					      sighting->interface);
 	buffer_add_literal(out, "{\"interface\":");
 	if (name) {
 		buffer_add_json(out, name, SIZE_MAX);
@@ -144,11 +136,16 @@ static void add_sighting(struct output *output, const struct teardown_report *re
 		buffer_add_unsigned(out, sighting->interface);
 		buffer_add_char(out, '"');
 	}
-	if (sighting->hook < sizeof(hooks) / sizeof(hooks[0])) {
+	if (hook) {
 		buffer_add_literal(out, ",\"hook\":");
-		add_name(out, hooks[sighting->hook]);
+		add_name(out, hook);
 	}
 	ADD_UNSIGNED(out, "t_ns", report_offset(report, sighting->time));
+	if (output->options.join) {
+		ADD_UNSIGNED(out, "source", sighting->source);
+		if (sighting->frame)
+			ADD_UNSIGNED(out, "frame", sighting->frame);
+	}
 	buffer_add_char(out, '}');
 }
 
@@ -192,10 +189,14 @@ static void add_segment(struct output *output, const struct teardown_report *rep
 	buffer_add_char(out, '"');
 	add_numbers(out, report->connection, segment);
 	ADD_BOOL(out, "retransmission", segment->retransmission);
+	if (segment->frame)
+		ADD_UNSIGNED(out, "frame", segment->frame);
 	if (segment->acks != NO_SEGMENT) {
 		ADD_UNSIGNED(out, "acks", (uint64_t)segment->acks);
 		ADD_UNSIGNED(out, "ack_rtt_ns", segment->ack_rtt);
 	}
+	if (report->connection->joined)
+		joining_json_segment(out, report->connection, segment);
 	buffer_add_literal(out, ",\"seen\":[");
 	for (unsigned int i = 0; i < sightings; i++) {
 		if (i)
@@ -270,11 +271,54 @@ static void add_socket(struct buffer *out, const struct teardown_report *report)
 		buffer_add_literal(out, ",\"error\":");
 		add_name(out, error);
 	}
-	ADD_UNSIGNED(out, "bytes_sent", socket->bytes_sent);
-	ADD_UNSIGNED(out, "bytes_received", socket->bytes_received);
-	if (socket->born)
-		ADD_UNSIGNED(out, "age_ns",
-			     report->time > socket->born ? report->time - socket->born : 0);
+}
+
+static void add_traffic(struct buffer *out, const struct teardown_report *report)
+{
+	uint64_t sent, received, born = report_born(report);
+
+	if (report_bytes(report, &sent, &received)) {
+		ADD_UNSIGNED(out, "bytes_sent", sent);
+		ADD_UNSIGNED(out, "bytes_received", received);
+	}
+	if (born)
+		ADD_UNSIGNED(out, "age_ns", report->time > born ? report->time - born : 0);
+}
+
+/* What follows from initial numbers that are a guess. */
+static void add_inferred(struct buffer *out, const struct teardown_report *report)
+{
+	bool local = end_is_assumed(report->connection, report->local);
+	bool remote = end_is_assumed(report->connection, !report->local);
+
+	if (!local && !remote)
+		return;
+	buffer_add_literal(out, ",\"inferred\":[\"seq_rel\",\"ack_rel\"");
+	if (local)
+		buffer_add_literal(out, ",\"bytes_sent\"");
+	if (remote)
+		buffer_add_literal(out, ",\"bytes_received\"");
+	buffer_add_char(out, ']');
+}
+
+/* What a capture tells of the whole connection, in Wireshark's terms. */
+static void add_wire(struct buffer *out, const struct teardown_report *report)
+{
+	const struct wire_facts *wire = &report->connection->wire;
+
+	ADD_UNSIGNED(out, "stream", wire->stream);
+	if (wire->initial_rtt)
+		ADD_UNSIGNED(out, "initial_rtt_ns", wire->initial_rtt);
+	buffer_add_literal(out, ",\"completeness\":{\"value\":");
+	buffer_add_unsigned(out, wire->completeness);
+	ADD_BOOL(out, "syn", wire->completeness & WIRE_HAS_SYN);
+	ADD_BOOL(out, "syn_ack", wire->completeness & WIRE_HAS_SYN_ACK);
+	ADD_BOOL(out, "ack", wire->completeness & WIRE_HAS_ACK);
+	ADD_BOOL(out, "data", wire->completeness & WIRE_HAS_DATA);
+	ADD_BOOL(out, "fin", wire->completeness & WIRE_HAS_FIN);
+	ADD_BOOL(out, "rst", wire->completeness & WIRE_HAS_RST);
+	buffer_add_char(out, '}');
+	add_inferred(out, report);
 }
 
 static void add_incomplete(struct buffer *out, const struct teardown_report *report)
@@ -297,30 +341,42 @@ static void add_incomplete(struct buffer *out, const struct teardown_report *rep
 
 static void json_begin(struct output *output)
 {
-	(void)output;
+	if (output->options.join)
+		joining_json(output);
 }
 
 static void json_teardown(struct output *output, const struct teardown_report *report)
 {
 	struct flow flow = end_flow(report->connection, report->local);
 	const struct connection_end *local = local_end(report);
+	const struct wire_facts *wire = &report->connection->wire;
 	struct buffer *out = &output->out;
 
 	json_add_identity(output, "teardown", report->connection->id, report->time);
 	json_add_ends(out, &flow, netns_of(local), netns_of(remote_end(report)));
 	buffer_add_literal(out, ",\"role\":");
-	add_name(out, role_name(local->has_socket ? local->socket.role : ROLE_UNKNOWN));
+	add_name(out, role_name(report_role(report)));
 	if (local->has_socket) {
 		add_process(out, &local->socket);
-		json_add_cgroup(output, local->socket.cgroup);
+		json_add_cgroup(output, local->socket.source, local->socket.cgroup);
 		add_close_call(out, &local->socket);
 	}
 	add_verdict(output, report);
-	add_states(out, report);
+	buffer_add_literal(out, ",\"states\":");
+	add_states(out, report, local);
+	if (wire->known) {
+		buffer_add_literal(out, ",\"remote_states\":");
+		add_states(out, report, remote_end(report));
+	}
 	add_segments(output, report);
 	add_durations(out, report);
 	if (local->has_socket)
 		add_socket(out, report);
+	add_traffic(out, report);
+	if (wire->known)
+		add_wire(out, report);
+	if (output->options.join && report->connection->joined)
+		joining_json_teardown(output, report);
 	ADD_UNSIGNED(out, "fin_retransmissions",
 		     fin_retransmissions(report->connection, report->local));
 	add_incomplete(out, report);
@@ -371,6 +427,8 @@ static void json_time_wait(struct output *output, const struct time_wait_report 
 	}
 	if (report->ended_by == TIME_WAIT_STOPPED && report->timeout)
 		ADD_UNSIGNED(out, "left_ns", report->left);
+	if (output->options.join)
+		ADD_UNSIGNED(out, "source", report->source);
 	if (report->late_count)
 		add_late_segments(out, report);
 	if (report->wire)
@@ -413,6 +471,8 @@ static void json_end(struct output *output, const struct core_stats *stats, uint
 	ADD_UNSIGNED(out, "evicted", stats->evicted);
 	ADD_UNSIGNED(out, "bad_records", stats->bad_records);
 	ADD_UNSIGNED(out, "unclaimed", stats->unclaimed);
+	if (stats->passed_over)
+		ADD_UNSIGNED(out, "passed_over", stats->passed_over);
 	ADD_UNSIGNED(out, "time_waits", stats->time_waits);
 	ADD_UNSIGNED(out, "fin_wait2s", stats->orphans);
 	ADD_UNSIGNED(out, "late_segments", stats->late_segments);

@@ -173,7 +173,7 @@ void json_close_wait(struct output *output, const struct close_wait_report *repo
 	ADD_BOOL(out, "eof_read", report->eof_read);
 	ADD_BOOL(out, "accepted", report->accepted);
 	ADD_UNSIGNED(out, "uid", report->uid);
-	json_add_cgroup(output, report->cgroup);
+	json_add_cgroup(output, 0, report->cgroup);
 	add_holders(out, report);
 	add_created(output, &report->created);
 	add_last_read(output, report);

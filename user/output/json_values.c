@@ -34,16 +34,23 @@ void json_add_identity(struct output *output, const char *type, const uint64_t i
 	buffer_add_char(out, '"');
 }
 
+void json_add_sides(struct buffer *out, const struct flow *flow, uint32_t local_netns,
+		    uint32_t remote_netns)
+{
+	buffer_add_literal(out, "\"local\":");
+	add_end(out, flow->local, flow->local_port, local_netns);
+	buffer_add_literal(out, ",\"remote\":");
+	add_end(out, flow->remote, flow->remote_port, remote_netns);
+}
+
 void json_add_ends(struct buffer *out, const struct flow *flow, uint32_t local_netns,
 		   uint32_t remote_netns)
 {
 	if (address_is_ipv4(flow->local))
-		buffer_add_literal(out, ",\"family\":4,\"local\":");
+		buffer_add_literal(out, ",\"family\":4,");
 	else
-		buffer_add_literal(out, ",\"family\":6,\"local\":");
-	add_end(out, flow->local, flow->local_port, local_netns);
-	buffer_add_literal(out, ",\"remote\":");
-	add_end(out, flow->remote, flow->remote_port, remote_netns);
+		buffer_add_literal(out, ",\"family\":6,");
+	json_add_sides(out, flow, local_netns, remote_netns);
 }
 
 void json_add_task(struct buffer *out, uint32_t pid, const char *comm)
@@ -56,9 +63,9 @@ void json_add_task(struct buffer *out, uint32_t pid, const char *comm)
 	}
 }
 
-void json_add_cgroup(struct output *output, uint64_t cgroup)
+void json_add_cgroup(struct output *output, unsigned int source, uint64_t cgroup)
 {
-	const char *path = lookup_cgroup(output, cgroup);
+	const char *path = lookup_cgroup(output, source, cgroup);
 	char container[CONTAINER_ID_LENGTH + 1];
 
 	if (!path)

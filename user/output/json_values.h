@@ -10,7 +10,7 @@
 
 /* ,"name":number - the name with its comma and quotes is one constant. */
 #define ADD_UNSIGNED(out, name, number)                                                            \
-	(buffer_add_literal(out, ",\"" name "\":"), buffer_add_unsigned(out, number))
+	buffer_add_labelled(out, ",\"" name "\":", sizeof(",\"" name "\":") - 1, number)
 #define ADD_BOOL(out, name, value)                                                                 \
 	((value) ? buffer_add_literal(out, ",\"" name "\":true")                                   \
 		 : buffer_add_literal(out, ",\"" name "\":false"))
@@ -29,9 +29,12 @@ void json_add_identity(struct output *output, const char *type, const uint64_t i
 /* family, local and remote. netns 0: not known. */
 void json_add_ends(struct buffer *out, const struct flow *flow, uint32_t local_netns,
 		   uint32_t remote_netns);
+/* Only local and remote, without a comma before. */
+void json_add_sides(struct buffer *out, const struct flow *flow, uint32_t local_netns,
+		    uint32_t remote_netns);
 /* pid and comm, without a comma before. */
 void json_add_task(struct buffer *out, uint32_t pid, const char *comm);
 /* cgroup and container. */
-void json_add_cgroup(struct output *output, uint64_t cgroup);
+void json_add_cgroup(struct output *output, unsigned int source, uint64_t cgroup);
 
 #endif

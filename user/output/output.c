@@ -7,6 +7,7 @@ static const struct output_format *const formats[] = {
 	&output_timeline,
 	&output_table,
 	&output_json,
+	&output_page,
 };
 
 const struct output_format *output_format_find(const char *name)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "core/clock_offset.h"
 #include "core/close_wait.h"
 #include "core/report.h"
 #include "core/time_wait_summary.h"
@@ -22,8 +23,18 @@ struct output_lookup {
 	const char *(*reset_reason)(void *context, uint32_t reason); /* the kernel's own name */
 };
 
+#define OUTPUT_SOURCES 2
+
+/* Two recordings that are read together. */
+struct output_join {
+	const char *names[OUTPUT_SOURCES]; /* of the files, from outside */
+	struct clock_estimate clock;       /* times are those of the first */
+	struct output_lookup lookup;       /* for what is of the second */
+};
+
 struct output_options {
 	int64_t wall_offset; /* realtime = boot clock + this, ns */
+	const char *subject; /* page: what it is about, a file's name; NULL: not known */
 	bool raw_seq;        /* absolute sequence numbers in text */
 	bool color;
 	/* The terminal on which a summary is drawn over the one before; rows 0: it is none, or
@@ -31,6 +42,7 @@ struct output_options {
 	unsigned int rows;
 	unsigned int columns;
 	struct output_lookup lookup;
+	const struct output_join *join; /* NULL: there is one source of records */
 };
 
 struct output {
@@ -44,6 +56,7 @@ struct output {
 	uint64_t still_waiting; /* text: TIME_WAITs that had not ended */
 	uint64_t longest_wait;  /* ... and what is left of the last of them, ns */
 	bool summarized;        /* timewait: a summary was written before */
+	struct page *page;      /* page: made by begin, freed by end */
 };
 
 struct output_format {
@@ -62,6 +75,7 @@ struct output_format {
 extern const struct output_format output_timeline; /* text */
 extern const struct output_format output_table;
 extern const struct output_format output_json;
+extern const struct output_format output_page; /* HTML, for `report` */
 
 /* The format of a name, or NULL. */
 const struct output_format *output_format_find(const char *name);

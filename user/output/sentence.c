@@ -117,7 +117,7 @@ static void add_half_close(struct sentence *sentence)
 static void add_reset(struct sentence *sentence)
 {
 	const struct teardown_report *report = sentence->report;
-	const char *reason = lookup_reset_reason(sentence->output, &report->verdict);
+	const char *reason = lookup_reset_reason(sentence->output, report);
 	unsigned int sender = report->verdict.reset_sent ? report->local : !report->local;
 
 	if (!report->verdict.has_reset || report->verdict.cause == CAUSE_PEER_RESET)

@@ -16,7 +16,7 @@ static void add_reasons(struct output *output, const struct teardown_report *rep
 
 	if (report->verdict.cause != CAUSE_NONE)
 		column_add_word(out, start, close_cause_info(report->verdict.cause)->name);
-	column_add_word(out, start, lookup_reset_reason(output, &report->verdict));
+	column_add_word(out, start, lookup_reset_reason(output, report));
 	column_add_word(out, start, socket_error_name(local_end(report)));
 	for (unsigned int bit = 0; (name = incomplete_name(bit)); bit++)
 		if (report->incomplete & 1u << bit)
@@ -48,6 +48,8 @@ static void table_teardown(struct output *output, const struct teardown_report *
 	const struct verdict *verdict = &report->verdict;
 	struct flow flow = end_flow(report->connection, report->local);
 	struct buffer *out = &output->out;
+	uint64_t sent, received;
+	bool counted = report_bytes(report, &sent, &received);
 	size_t start;
 
 	buffer_add_clock(out, (int64_t)report->time + output->options.wall_offset);
@@ -63,8 +65,8 @@ static void table_teardown(struct output *output, const struct teardown_report *
 	column_add(out, closed_by_name(verdict->closed_by), 7);
 	column_add_time(out, verdict->half_close_ns, false, verdict->half_close_ns, MS, 11);
 	column_add_time(out, true, false, report_offset(report, report_last_time(report)), MS, 11);
-	column_add_number(out, local->has_socket, local->socket.bytes_sent, 10);
-	column_add_number(out, local->has_socket, local->socket.bytes_received, 10);
+	column_add_number(out, counted, sent, 10);
+	column_add_number(out, counted, received, 10);
 	column_add_number(out, true, fin_retransmissions(report->connection, report->local), 3);
 	add_reasons(output, report);
 }

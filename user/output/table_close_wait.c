@@ -85,7 +85,7 @@ static void add_head(struct output *output)
 static void add_line(struct output *output, const struct close_wait_report *report,
 		     const struct close_wait_holder *holder)
 {
-	bool has_fd = report->accepted && holder && holder->fd >= 0;
+	int fd = report->accepted && holder ? holder->fd : -1;
 	struct buffer *out = &output->out;
 	size_t start;
 
@@ -93,7 +93,7 @@ static void add_line(struct output *output, const struct close_wait_report *repo
 	buffer_add_char(out, ' ');
 	column_add_time(out, true, !report->since, report->age, SECOND, 11);
 	column_add_process(out, holder ? holder->pid : 0, holder ? holder->comm : "");
-	column_add_number(out, has_fd, has_fd ? (uint32_t)holder->fd : 0, FD_WIDTH);
+	column_add_number(out, fd >= 0, fd >= 0 ? (uint32_t)fd : 0, FD_WIDTH);
 	column_add_endpoint(output, report->flow.local, report->flow.local_port);
 	column_add_endpoint(output, report->flow.remote, report->flow.remote_port);
 	column_add(out, report->eof_read ? "yes" : "no", 3);

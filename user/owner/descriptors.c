@@ -44,19 +44,18 @@ static void list_process(void *context, int proc, const char *name)
 
 int descriptors_open(struct descriptors *descriptors)
 {
+	descriptors->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return descriptors->proc < 0 ? -errno : 0;
+}
+
+int descriptors_list_processes(struct descriptors *descriptors)
+{
 	int error;
 
 	descriptors->count = 0;
 	descriptors->error = 0;
-	descriptors->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (descriptors->proc < 0)
-		return -errno;
 	error = proc_each_number(descriptors->proc, list_process, descriptors);
-	if (!error)
-		error = descriptors->error;
-	if (error)
-		descriptors_close(descriptors);
-	return error;
+	return error ? error : descriptors->error;
 }
 
 void descriptors_close(struct descriptors *descriptors)
@@ -67,14 +66,24 @@ void descriptors_close(struct descriptors *descriptors)
 	descriptors->count = 0;
 }
 
-int descriptors_process(const struct descriptors *descriptors, uint32_t pid)
+static int open_folder(const struct descriptors *descriptors, uint32_t pid, const char *name)
 {
 	char path[32];
 	int directory;
 
-	snprintf(path, sizeof(path), "%u/fd", pid);
+	snprintf(path, sizeof(path), "%u/%s", pid, name);
 	directory = openat(descriptors->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return directory < 0 ? -errno : directory;
+}
+
+int descriptors_process(const struct descriptors *descriptors, uint32_t pid)
+{
+	return open_folder(descriptors, pid, "fd");
+}
+
+int descriptors_stranger(const struct descriptors *descriptors, uint32_t pid)
+{
+	return open_folder(descriptors, pid, "task");
 }
 
 uint64_t descriptors_inode(const char *kind, const char *link, ssize_t length)
@@ -123,13 +132,30 @@ int descriptors_sockets(int directory,
 	return error ? error : visit.count;
 }
 
+int descriptors_listed(int list, void (*each)(void *context, const struct task_file *file),
+		       void *context)
+{
+	struct task_file files[1024]; /* 32 KiB: the kernel gives no more at once */
+	ssize_t length;
+
+	/* EAGAIN: a million descriptors were passed over without one to tell of. */
+	do
+		length = read(list, files, sizeof(files));
+	while (length < 0 && (errno == EINTR || errno == EAGAIN));
+	if (length < 0)
+		return -errno;
+	for (size_t i = 0; i < (size_t)length / sizeof(files[0]); i++)
+		each(context, &files[i]);
+	return length > 0;
+}
+
 ssize_t descriptors_read(int directory, const char *name, char *text, size_t size)
 {
 	ssize_t length;
 	char path[32];
 	int file;
 
-	/* Up from /proc/PID/fd: by its number it might be another process by now. */
+	/* Up from a folder of the process: by its number it might be another process by now. */
 	snprintf(path, sizeof(path), "../%s", name);
 	text[0] = '\0';
 	file = openat(directory, path, O_RDONLY | O_CLOEXEC);

@@ -28,13 +28,17 @@ struct table {
 
 /* A scan that is not complete: what the processes looked at so far hold. */
 struct scan {
+	bool runs;
+	int list; /* the kernel's, below 0: there is none */
 	struct descriptors walk;
-	size_t next; /* of its pids */
+	size_t next;       /* of its pids */
+	uint32_t last_pid; /* on the list */
 	struct table by_inode;
 	struct holders_stats stats;
 };
 
 struct holders {
+	struct descriptors_list kernel;
 	struct table by_inode; /* of the last complete scan */
 	struct table by_cookie;
 	size_t limit;
@@ -105,19 +109,47 @@ struct holders *holders_new(size_t limit)
 	if (!holders)
 		return NULL;
 	holders->limit = limit;
+	holders->scan.list = -1;
 	descriptors_init(&holders->scan.walk);
 	return holders;
+}
+
+static void scan_close(struct scan *scan)
+{
+	if (scan->list >= 0)
+		close(scan->list);
+	scan->list = -1;
+	descriptors_close(&scan->walk);
+	scan->runs = false;
 }
 
 void holders_free(struct holders *holders)
 {
 	if (!holders)
 		return;
+	scan_close(&holders->scan);
 	descriptors_done(&holders->scan.walk);
 	free(holders->scan.by_inode.entries);
 	free(holders->by_inode.entries);
 	free(holders->by_cookie.entries);
 	free(holders);
+}
+
+static void hold(struct holders *holders, uint64_t inode, uint32_t pid, const char *comm)
+{
+	struct entry *entry = table_add(&holders->scan.by_inode, inode, holders->limit);
+
+	if (!entry) {
+		holders->scan.stats.dropped++;
+		return;
+	}
+	if (!entry->holder.count) {
+		entry->holder.pid = pid;
+		memcpy(entry->holder.comm, comm, sizeof(entry->holder.comm));
+	}
+	if (entry->last_pid != pid)
+		entry->holder.count++;
+	entry->last_pid = pid;
 }
 
 /* The process being looked at; its name is only read if it holds a socket. */
@@ -129,27 +161,15 @@ struct scanned {
 	char comm[HOLDER_COMM_LENGTH];
 };
 
-static void scanned_holds(void *context, int32_t descriptor, uint64_t inode)
+static void hold_scanned(void *context, int32_t descriptor, uint64_t inode)
 {
 	struct scanned *process = context;
-	struct holders *holders = process->holders;
-	struct entry *entry = table_add(&holders->scan.by_inode, inode, holders->limit);
 
 	(void)descriptor;
-	if (!entry) {
-		holders->scan.stats.dropped++;
-		return;
-	}
 	if (!process->named)
 		descriptors_comm(process->directory, process->comm, sizeof(process->comm));
 	process->named = true;
-	if (!entry->holder.count) {
-		entry->holder.pid = process->pid;
-		memcpy(entry->holder.comm, process->comm, sizeof(process->comm));
-	}
-	if (entry->last_pid != process->pid)
-		entry->holder.count++;
-	entry->last_pid = process->pid;
+	hold(process->holders, inode, process->pid, process->comm);
 }
 
 /* A process may be gone by now, or not ours to look into: it then holds nothing for us. */
@@ -161,15 +181,48 @@ static void scan_process(struct holders *holders, uint32_t pid)
 	if (directory < 0)
 		return;
 	holders->scan.stats.processes++;
-	descriptors_sockets(directory, scanned_holds, &process);
+	descriptors_sockets(directory, hold_scanned, &process);
 	close(directory);
 }
 
-static int scan_begin(struct scan *scan)
+static void hold_listed(void *context, const struct task_file *file)
 {
-	scan->next = 0;
+	struct holders *holders = context;
+	struct scan *scan = &holders->scan;
+
+	scan->stats.processes += scan->last_pid != file->pid;
+	scan->last_pid = file->pid;
+	hold(holders, file->inode, file->pid, file->comm);
+}
+
+static int scan_begin(struct holders *holders)
+{
+	struct scan *scan = &holders->scan;
+	int error;
+
+	scan->next = scan->last_pid = 0;
 	scan->stats = (struct holders_stats){};
-	return descriptors_open(&scan->walk);
+	if (holders->kernel.open)
+		scan->list = holders->kernel.open(holders->kernel.context);
+	error = scan->list < 0 ? descriptors_open(&scan->walk) : 0;
+	if (!error && scan->list < 0)
+		error = descriptors_list_processes(&scan->walk);
+	scan->runs = !error;
+	if (error)
+		scan_close(scan);
+	return error;
+}
+
+/* 1: there is more to scan, 0: that was all, or a negative errno. */
+static int scan_part(struct holders *holders)
+{
+	struct scan *scan = &holders->scan;
+
+	if (scan->list >= 0)
+		return descriptors_listed(scan->list, hold_listed, holders);
+	if (scan->next < scan->walk.count)
+		scan_process(holders, scan->walk.pids[scan->next++]);
+	return scan->next < scan->walk.count;
 }
 
 /* The new tables take the place of the old ones, whose memory is kept for the next scan. */
@@ -183,30 +236,40 @@ static void scan_end(struct holders *holders, uint64_t now)
 	holders->by_inode = holders->scan.by_inode;
 	table_clear(&old);
 	holders->scan.by_inode = old;
-	descriptors_close(&holders->scan.walk);
+	scan_close(&holders->scan);
 	holders->next_scan = now + (pause > SECOND ? pause : SECOND);
+}
+
+void holders_set_list(struct holders *holders, const struct descriptors_list *list)
+{
+	holders->kernel = *list;
 }
 
 int holders_refresh(struct holders *holders, uint64_t now, uint64_t budget)
 {
-	struct scan *scan = &holders->scan;
 	uint64_t start = clock_boot(), spent = 0;
-	int error = 0;
+	int result = 1, error = 0;
 
-	if (scan->walk.proc < 0 && now < holders->next_scan)
+	if (!holders->scan.runs && now < holders->next_scan)
 		return 0;
-	if (scan->walk.proc < 0)
-		error = scan_begin(scan);
-	while (!error && scan->next < scan->walk.count && spent < budget) {
-		scan_process(holders, scan->walk.pids[scan->next++]);
+	if (!holders->scan.runs)
+		error = scan_begin(holders);
+	if (error)
+		return error;
+	while (result > 0 && spent < budget) {
+		result = scan_part(holders);
 		spent = clock_boot() - start;
 	}
-	scan->stats.scan_ns += spent;
-	if (!error && scan->next < scan->walk.count)
+	holders->scan.stats.scan_ns += spent;
+	if (result > 0)
 		return 0;
-	if (!error)
-		scan_end(holders, now);
-	return error ? error : 1;
+	if (result < 0) {
+		table_clear(&holders->scan.by_inode);
+		scan_close(&holders->scan);
+		return result;
+	}
+	scan_end(holders, now);
+	return 1;
 }
 
 static bool holder_of(const struct table *table, uint64_t key, struct holder *holder)

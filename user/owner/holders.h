@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Who holds a socket: processes with a descriptor of it, from a scan of /proc. For sockets whose
- * opening nobody saw. Knows sockets only as inode numbers and cookies.
+ * Who holds a socket: processes with a descriptor of it, from a scan of /proc or of the kernel's
+ * list. For sockets whose opening nobody saw. Knows sockets only as inode numbers and cookies.
  */
 #ifndef TCPCLOSE_OWNER_HOLDERS_H
 #define TCPCLOSE_OWNER_HOLDERS_H
@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "owner/descriptors.h"
 
 #define HOLDER_COMM_LENGTH 16
 
@@ -24,8 +26,11 @@ struct holders;
 struct holders *holders_new(size_t limit);
 void holders_free(struct holders *holders);
 
-/* Scans /proc for about `budget` ns and goes on with the next call: with 10,000 processes a scan
- * takes half a second, in which a busy ring would overflow. A new scan begins at most once a
+/* From now on the list is read, and /proc where it cannot be opened: then of TCP sockets alone. */
+void holders_set_list(struct holders *holders, const struct descriptors_list *list);
+
+/* Scans for about `budget` ns and goes on with the next call: with 10,000 processes a scan of
+ * /proc takes half a second, in which a busy ring would overflow. A new scan begins at most once a
  * second, and so that scans take no more than a fiftieth of the time. 1: a scan is complete, 0: it
  * is not or it is too soon for one, or a negative errno. */
 int holders_refresh(struct holders *holders, uint64_t now, uint64_t budget);
@@ -39,7 +44,7 @@ void holders_keep(struct holders *holders, uint64_t cookie, uint64_t inode);
 bool holders_find_cookie(const struct holders *holders, uint64_t cookie, struct holder *holder);
 
 struct holders_stats {
-	size_t processes; /* seen by the last complete scan */
+	size_t processes; /* seen by the last complete scan; on a list: that hold a socket */
 	size_t sockets;   /* held by them */
 	size_t dropped;   /* above the limit */
 	uint64_t scan_ns; /* the time it cost */

@@ -26,8 +26,10 @@ struct asked {
 };
 
 struct holdings {
+	struct descriptors_list kernel;  /* its own list */
 	void (*progress)(void *context); /* may be NULL */
 	void *context;
+	/* Of the last scan: */
 	struct asked *asked; /* open addressing, never more than half full */
 	size_t asked_mask;
 	struct holding *list;
@@ -56,7 +58,11 @@ static void clear(struct holdings *holdings)
 	memberships_free(holdings->memberships);
 	free(holdings->asked);
 	free(holdings->list);
-	*holdings = (struct holdings){};
+	*holdings = (struct holdings){
+		.kernel = holdings->kernel,
+		.progress = holdings->progress,
+		.context = holdings->context,
+	};
 	pool_init(&holdings->processes, sizeof(struct holding_process));
 }
 
@@ -117,32 +123,53 @@ static bool list_grow(struct holdings *holdings)
 	return true;
 }
 
-static void hold(void *context, int32_t descriptor, uint64_t inode)
+static void add(struct holdings *holdings, struct asked *asked, struct holding_process *process,
+		int32_t descriptor)
 {
-	struct holdings *holdings = context;
-	struct asked *asked = asked_slot(holdings, inode);
-
-	if (!asked->inode)
-		return;
 	if (holdings->count == LIMIT) {
 		holdings->dropped++;
 		return;
 	}
 	if (holdings->count == holdings->capacity && !list_grow(holdings))
 		return;
-	holdings->list[holdings->count++] = (struct holding){inode, NULL, descriptor};
+	holdings->list[holdings->count++] = (struct holding){asked->inode, process, descriptor};
 	asked->count++;
 }
 
+/* By whom is filled in when all descriptors were looked at. */
+static void hold(void *context, int32_t descriptor, uint64_t inode)
+{
+	struct holdings *holdings = context;
+	struct asked *asked = asked_slot(holdings, inode);
+
+	if (asked->inode)
+		add(holdings, asked, NULL, descriptor);
+}
+
 /* The state is the first after the name, which may have parentheses of its own. */
-static bool is_stopped(int directory)
+static bool is_stopped(const char *stat)
+{
+	const char *end = strrchr(stat, ')');
+
+	return end && end[1] == ' ' && (end[2] == 'T' || end[2] == 't');
+}
+
+/* What everybody may know of a process. */
+static void read_standing(struct holdings *holdings, int directory, struct holding_process *process)
 {
 	char text[256]; /* only numbers follow */
-	const char *end;
+	const struct membership *membership;
 
-	descriptors_read(directory, "stat", text, sizeof(text));
-	end = strrchr(text, ')');
-	return end && end[1] == ' ' && (end[2] == 'T' || end[2] == 't');
+	note_error(holdings, (int)descriptors_read(directory, "stat", text, sizeof(text)));
+	process->stopped = is_stopped(text);
+	membership = memberships_of(holdings->memberships, directory);
+	if (!membership)
+		return;
+	process->cgroup = membership->path;
+	process->container = membership->container;
+	process->engine = membership->engine;
+	process->unit = membership->unit;
+	process->pod = membership->pod;
 }
 
 static uint64_t pid_namespace(int directory, const char *path)
@@ -152,30 +179,29 @@ static uint64_t pid_namespace(int directory, const char *path)
 	return descriptors_inode("pid", link, readlinkat(directory, path, link, sizeof(link)));
 }
 
-static struct holding_process *read_process(struct holdings *holdings, int directory, uint32_t pid)
+static struct holding_process *new_process(struct holdings *holdings, uint32_t pid)
 {
 	struct holding_process *process = pool_take(&holdings->processes);
-	const struct membership *membership;
+
+	if (process)
+		*process = (struct holding_process){.pid = pid};
+	else
+		holdings->error = -ENOMEM;
+	return process;
+}
+
+static struct holding_process *read_process(struct holdings *holdings, int directory, uint32_t pid)
+{
+	struct holding_process *process = new_process(holdings, pid);
 	uint64_t namespace;
 	int error;
 
-	if (!process) {
-		holdings->error = -ENOMEM;
+	if (!process)
 		return NULL;
-	}
-	*process = (struct holding_process){.pid = pid};
 	namespace = pid_namespace(directory, "../ns/pid");
 	process->foreign =
 		namespace && holdings->own_namespace && namespace != holdings->own_namespace;
-	process->stopped = is_stopped(directory);
-	membership = memberships_of(holdings->memberships, directory);
-	if (membership) {
-		process->cgroup = membership->path;
-		process->container = membership->container;
-		process->engine = membership->engine;
-		process->unit = membership->unit;
-		process->pod = membership->pod;
-	}
+	read_standing(holdings, directory, process);
 	error = descriptors_comm(directory, process->comm, sizeof(process->comm));
 	if (!error)
 		return process;
@@ -277,22 +303,99 @@ static int arrange(struct holdings *holdings)
 	return 0;
 }
 
+static void tell_progress(const struct holdings *holdings)
+{
+	if (holdings->progress)
+		holdings->progress(holdings->context);
+}
+
+static int walk_all(struct holdings *holdings, struct descriptors *walk)
+{
+	int error = descriptors_list_processes(walk);
+
+	if (!error)
+		holdings->own_namespace = pid_namespace(walk->proc, "self/ns/pid");
+	for (size_t i = 0; i < walk->count && !error; i++) {
+		error = look_at_process(holdings, walk, walk->pids[i]);
+		tell_progress(holdings);
+	}
+	return error;
+}
+
+/* Descriptors as the kernel lists them, those of a process together. */
+struct listed {
+	struct holdings *holdings;
+	const struct descriptors *walk;
+	struct holding_process *process; /* of the last one that was asked for */
+};
+
+/* What /proc tells of it is of a moment later. */
+static struct holding_process *listed_process(const struct listed *listed,
+					      const struct task_file *file)
+{
+	struct holdings *holdings = listed->holdings;
+	struct holding_process *process = new_process(holdings, file->pid);
+	int directory;
+
+	if (!process)
+		return NULL;
+	memcpy(process->comm, file->comm, sizeof(process->comm));
+	process->foreign = file->foreign;
+	directory = descriptors_stranger(listed->walk, file->pid);
+	note_error(holdings, directory);
+	if (directory < 0)
+		return process;
+	read_standing(holdings, directory, process);
+	close(directory);
+	return process;
+}
+
+static void hold_listed(void *context, const struct task_file *file)
+{
+	struct listed *listed = context;
+	struct asked *asked = asked_slot(listed->holdings, file->inode);
+
+	if (!asked->inode)
+		return;
+	if (!listed->process || listed->process->pid != file->pid) {
+		listed->process = listed_process(listed, file);
+		tell_progress(listed->holdings);
+	}
+	if (listed->process)
+		add(listed->holdings, asked, listed->process, file->descriptor);
+}
+
+static int read_list(struct holdings *holdings, const struct descriptors *walk, int list)
+{
+	struct listed listed = {holdings, walk, NULL};
+	int result;
+
+	do
+		result = descriptors_listed(list, hold_listed, &listed);
+	while (result > 0 && !holdings->error);
+	return holdings->error ? holdings->error : result;
+}
+
 static int scan(struct holdings *holdings)
 {
 	struct descriptors walk;
-	int error;
+	int list = -1, error;
 
 	descriptors_init(&walk);
 	error = descriptors_open(&walk);
+	if (!error && holdings->kernel.open)
+		list = holdings->kernel.open(holdings->kernel.context);
 	if (!error)
-		holdings->own_namespace = pid_namespace(walk.proc, "self/ns/pid");
-	for (size_t i = 0; i < walk.count && !error; i++) {
-		error = look_at_process(holdings, &walk, walk.pids[i]);
-		if (holdings->progress)
-			holdings->progress(holdings->context);
-	}
+		error = list < 0 ? walk_all(holdings, &walk) : read_list(holdings, &walk, list);
+	if (list >= 0)
+		close(list);
 	descriptors_done(&walk);
 	return error ? error : arrange(holdings);
+}
+
+void holdings_set_list(struct holdings *holdings, const struct descriptors_list *list)
+{
+	holdings->kernel = *list;
 }
 
 void holdings_set_progress(struct holdings *holdings, void (*progress)(void *context),

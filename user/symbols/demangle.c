@@ -30,12 +30,11 @@ static void cut_hash(char *name)
 char *demangle(const char *name)
 {
 	char *demangled;
-	int status;
 
 	/* It would take "f" for the type float. */
 	if (!cxa_demangle || strncmp(name, "_Z", 2) != 0 || strnlen(name, LONGEST) == LONGEST)
 		return NULL;
-	demangled = cxa_demangle(name, NULL, NULL, &status);
+	demangled = cxa_demangle(name, NULL, NULL, NULL);
 	if (demangled)
 		cut_hash(demangled);
 	return demangled;

@@ -170,6 +170,12 @@ static bool frames_right(const struct answer_frame *frames, size_t count, const 
 	return true;
 }
 
+/* NULL if it is empty, wherever that stands. */
+static const char *string_at(const char *strings, uint32_t offset)
+{
+	return strings[offset] ? strings + offset : NULL;
+}
+
 int symbol_answer_parse(const void *bytes, size_t size, uint64_t id, struct stack *stack)
 {
 	const struct answer *answer = bytes;
@@ -198,9 +204,9 @@ int symbol_answer_parse(const void *bytes, size_t size, uint64_t id, struct stac
 		built[i] = (struct stack_frame){
 			.address = frames[i].address,
 			.offset = frames[i].offset,
-			.module = frames[i].module ? strings + frames[i].module : NULL,
-			.function = frames[i].function ? strings + frames[i].function : NULL,
-			.file = frames[i].file ? strings + frames[i].file : NULL,
+			.module = string_at(strings, frames[i].module),
+			.function = string_at(strings, frames[i].function),
+			.file = string_at(strings, frames[i].file),
 			.line = frames[i].line,
 			.inlined = frames[i].inlined,
 		};

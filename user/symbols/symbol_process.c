@@ -6,8 +6,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -17,7 +20,9 @@
 
 #include "symbols/symbol_reader.h"
 
-#define MEMORY_LIMIT (UINT64_C(4) << 30) /* addresses: files are mapped */
+#define ADDRESS_LIMIT (UINT64_C(4) << 30) /* files are mapped */
+/* Its memory: libdw makes room for as many registers as a file says, billions if it likes. */
+#define DATA_LIMIT (UINT64_C(1) << 30)
 #define FILE_LIMIT 1024
 #define DEATH_WAIT 1000 /* ms */
 
@@ -53,6 +58,22 @@ static int close_others(int socket)
 	return socket;
 }
 
+/* So are the buffers that it shares with BPF programs; their file is what they all have in common.
+ */
+static void unmap_buffers(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+	unsigned long start, end;
+
+	while (maps && fgets(line, sizeof(line), maps))
+		if (strstr(line, "anon_inode:bpf-map") &&
+		    sscanf(line, "%lx-%lx", &start, &end) == 2)
+			munmap((void *)start, end - start);
+	if (maps)
+		fclose(maps);
+}
+
 /* Signals do what they do by default, but those by which the parent is told to end, which also go
  * to its children: it may need the answers for its last words. */
 static void reset_signals(void)
@@ -74,13 +95,15 @@ static void be_reader(int socket, pid_t parent)
 		_exit(1);
 	prctl(PR_SET_NAME, "tcpclose-stacks");
 	reset_signals();
+	unmap_buffers();
 	socket = close_others(socket);
 	unsetenv("DEBUGINFOD_URLS");
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_FSIZE, 0);
 	limit(RLIMIT_NOFILE, FILE_LIMIT);
 #ifndef __SANITIZE_ADDRESS__ /* which has addresses for more than that */
-	limit(RLIMIT_AS, MEMORY_LIMIT);
+	limit(RLIMIT_AS, ADDRESS_LIMIT);
+	limit(RLIMIT_DATA, DATA_LIMIT);
 #endif
 	symbol_reader_run(socket);
 	_exit(0);

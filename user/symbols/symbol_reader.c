@@ -10,6 +10,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "host/privileges.h"
+#include "host/syscall_filter.h"
 #include "symbols/demangle.h"
 #include "symbols/elf_source.h"
 #include "symbols/jit_names.h"
@@ -301,8 +303,11 @@ void symbol_reader_run(int socket)
 		goto out;
 	reader->socket = socket;
 	setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle));
-	demangle_init();
 	safe_files_confine();
+	privileges_keep(privileges_available(privileges_held(),
+					     PRIVILEGE(SYS_PTRACE) | PRIVILEGE(DAC_READ_SEARCH) |
+						     PRIVILEGE(CHECKPOINT_RESTORE)));
+	syscall_filter_apply(SYSCALL_FILTER_SYMBOLS);
 	process_code_init(&reader->code, &reader->files);
 	reader->first_memory = memory_used(&reader->files);
 	for (;;) {

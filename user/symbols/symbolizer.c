@@ -11,6 +11,7 @@
 
 #include "base/map.h"
 #include "host/clock.h"
+#include "symbols/demangle.h"
 #include "symbols/symbol_message.h"
 #include "symbols/symbol_process.h"
 
@@ -63,6 +64,8 @@ struct symbolizer *symbolizer_new(void)
 	symbolizer->timer = -1;
 	symbolizer->deadline = UINT64_MAX;
 	symbol_process_init(&symbolizer->process);
+	/* Here, as a process that is started when system calls are filtered loads no library. */
+	demangle_init();
 	return symbolizer;
 }
 

@@ -74,7 +74,7 @@ def contradictions(teardown):
         wrong.append(f"segments are not in order of time: {times}")
     for number, segment in enumerate(teardown["segments"]):
         if "acks" in segment:
-            wrong += _wrong_answer(teardown["segments"], number, segment)
+            wrong += _wrong_answer(teardown, number, segment)
         if not segment["seen"]:
             wrong.append(f"segment {number} was seen nowhere")
     if teardown["complete"] == bool(teardown["incomplete"]):
@@ -82,14 +82,26 @@ def contradictions(teardown):
     return wrong
 
 
-def _wrong_answer(all_segments, number, segment):
-    asked = all_segments[segment["acks"]]
+def _waited(teardown, asked, answer):
+    """From a FIN to its answer; of two recordings as its sender's has them."""
+    joined = teardown.get("joined")
+    if joined:
+        source = joined["local_source" if asked["dir"] == "out" else "remote_source"]
+        left, arrived = ([seen["t_ns"] for seen in segment["seen"] if seen["source"] == source]
+                         for segment in (asked, answer))
+        if left and arrived:
+            return max(arrived) - min(left)
+    return answer["t_ns"] - asked["t_ns"]
+
+
+def _wrong_answer(teardown, number, segment):
+    asked = teardown["segments"][segment["acks"]]
     end = (asked["seq"] + asked["len"] + 1) % (1 << 32)
     if asked["dir"] == segment["dir"] or "FIN" not in asked["flags"].split(","):
         return [f"segment {number} acknowledges {segment['acks']}, which is no FIN of the other"]
     if (segment["ack"] - end) % (1 << 32) >= 1 << 31:
         return [f"segment {number} has ack {segment['ack']}, less than {end}"]
-    if segment["ack_rtt_ns"] != segment["t_ns"] - asked["t_ns"]:
+    if segment["ack_rtt_ns"] != _waited(teardown, asked, segment):
         return [f"segment {number} has ack_rtt_ns {segment['ack_rtt_ns']}, not the difference"]
     return []
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 
-from .namespace import Namespace, command
+from .namespace import command, namespaces
 from .tap import Failure, Skip
 from .tracer import BUILD, TOP
 
@@ -39,10 +39,7 @@ def line_of(mark, program="leaky.c"):
 def spaces(*labels):
     """Network namespaces, with a stack to put on what lives in them."""
     with contextlib.ExitStack() as stack:
-        made = [Namespace(label) for label in labels]
-        for namespace in made:
-            stack.callback(namespace.remove)
-        yield (stack, *made)
+        yield (stack, *stack.enter_context(namespaces(*labels)))
 
 
 def pause(seconds):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 """Network namespaces, and links between them, that always go away again."""
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -13,10 +14,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _made = 0
 
 
+def require(program):
+    if shutil.which(program) is None:
+        raise Skip(f"{program} is not installed")
+
+
 def command(*words, given=None):
     """Runs a program to its end; what it printed is the answer, a failure an exception."""
-    if shutil.which(words[0]) is None:
-        raise Skip(f"{words[0]} is not installed")
+    require(words[0])
     done = subprocess.run(words, input=given, text=True, capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")
@@ -84,6 +89,23 @@ class Namespace:
     def remove(self):
         os.close(self._descriptor)
         command("ip", "netns", "del", self.name)
+
+
+@contextlib.contextmanager
+def namespaces(*labels):
+    with contextlib.ExitStack() as stack:
+        made = []
+        for label in labels:
+            made.append(Namespace(label))
+            stack.callback(made[-1].remove)
+        yield made
+
+
+def remove_left():
+    """What a signal left of those that this process was about to make or to remove."""
+    for name in os.listdir("/run/netns") if os.path.isdir("/run/netns") else ():
+        if name.startswith(f"tcpclose-{os.getpid()}-"):
+            command("ip", "netns", "del", name)
 
 
 def connect_by_veth(left, right, number=1):

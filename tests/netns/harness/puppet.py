@@ -20,11 +20,11 @@ class PuppetError(Exception):
 class Puppet:
     """puppet.close() is start("close") and finish(): the call, and the wait for its end."""
 
-    def __init__(self, namespace, name):
+    def __init__(self, namespace, name, prefix=()):
         self.name = name
         with namespace:
             self._process = subprocess.Popen(
-                ["/usr/bin/python3", "-I", "-S", PROGRAM, name], text=True,
+                [*prefix, "/usr/bin/python3", "-I", "-S", PROGRAM, name], text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.pid = self._process.pid
         self.namespace = namespace

@@ -6,6 +6,9 @@ import signal
 import sys
 import traceback
 
+from . import attached
+from .paths import PROGRAM
+
 CASE_DEADLINE = 60
 _cases = []
 
@@ -19,7 +22,7 @@ class Skip(Exception):
 
 
 class Terminated(BaseException):
-    """SIGTERM: unwind, so that namespaces and processes are removed."""
+    """A signal asks for the end: unwind, so that namespaces and processes are removed."""
 
 
 def case(name, deadline=CASE_DEADLINE):
@@ -41,14 +44,19 @@ def _on_alarm(_signal, _frame):
 
 
 def _on_terminate(_signal, _frame):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN) # a second one must not stop the cleaning up
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, signal.SIG_IGN) # a second one must not stop the cleaning up
     raise Terminated()
 
 
-def _run(number, name, function, deadline, arguments):
+def _run(number, name, function, deadline, arguments, watched):
+    watch = attached.Watch(PROGRAM) if watched else None
     signal.alarm(deadline)
     try:
         function(*arguments)
+        signal.alarm(0)
+        if left := watch and watch.left():
+            raise Failure("left behind: " + ", ".join(sorted(left)))
     except Skip as reason:
         print(f"ok {number} - {name} # SKIP {reason}", flush=True)
         return True
@@ -66,15 +74,18 @@ def _run(number, name, function, deadline, arguments):
     return False
 
 
-def unwind_on_sigterm():
-    signal.signal(signal.SIGTERM, _on_terminate)
+def unwind_on(*signals):
+    for one in signals:
+        signal.signal(one, _on_terminate)
 
 
 def main(world=None, root=True):
     """Runs the cases whose names contain an argument of the command line, or all of them. `world`
-    is a context manager: what it gives is passed to each case."""
+    is a context manager: what it gives is passed to each case. Those that need root attach
+    programs: each must leave nothing behind."""
+    watched = root and os.access(PROGRAM, os.X_OK)
     signal.signal(signal.SIGALRM, _on_alarm)
-    unwind_on_sigterm()
+    unwind_on(signal.SIGTERM)
     words = sys.argv[1:]
     chosen = [c for c in _cases if not words or any(word in c[0] for word in words)]
     if root and os.geteuid() != 0:
@@ -82,10 +93,10 @@ def main(world=None, root=True):
         return 0
     print(f"1..{len(chosen)}", flush=True)
     if world is None:
-        return _run_all(chosen, ())
+        return _run_all(chosen, (), watched)
     try:
         with world() as content:
-            return _run_all(chosen, (content,))
+            return _run_all(chosen, (content,), watched)
     except Skip as reason:
         for number, chosen_case in enumerate(chosen, 1):
             print(f"ok {number} - {chosen_case[0]} # SKIP {reason}", flush=True)
@@ -96,7 +107,7 @@ def main(world=None, root=True):
         return 1
 
 
-def _run_all(chosen, arguments):
-    results = [_run(number, *chosen_case, arguments)
+def _run_all(chosen, arguments, watched):
+    results = [_run(number, *chosen_case, arguments, watched)
                for number, chosen_case in enumerate(chosen, 1)]
     return 0 if all(results) else 1

@@ -12,17 +12,16 @@ import struct
 import subprocess
 import tempfile
 import threading
+import time
 
+from .paths import BUILD, PROGRAM, TOP
 from .tap import Failure
 
-TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
-BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
-PROGRAM = os.path.join(BUILD, "tcpclose-trace")
 SUMMARY = re.compile(r"(\d+) teardowns, (\d+) unfinished, (\d+) records, (\d+) lost")
 READY_DEADLINE = 30
 STOP_DEADLINE = 60
 TEARDOWN_DEADLINE = 25
-IN_CREATE, IN_MOVED_TO = 0x100, 0x80
+IN_MODIFY, IN_CREATE, IN_MOVED_TO = 0x2, 0x100, 0x80
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -60,6 +59,24 @@ class Appearance:
         os.close(self._file)
 
 
+def wait_content(path, text, deadline):
+    """Waits until a file that grows contains this text. False: not within the deadline."""
+    file = _libc.inotify_init1(os.O_CLOEXEC)
+    try:
+        if _libc.inotify_add_watch(file, path.encode(), IN_MODIFY) < 0:
+            raise OSError(ctypes.get_errno(), "inotify_add_watch")
+        end = time.monotonic() + deadline
+        while True:
+            with open(path, "rb") as content:
+                if text in content.read():
+                    return True
+            if not select.select([file], [], [], max(0, end - time.monotonic()))[0]:
+                return False
+            os.read(file, 65536)
+    finally:
+        os.close(file)
+
+
 def _parse(line):
     try:
         return json.loads(line)
@@ -82,15 +99,20 @@ class Outcome:
 
 class Tracer:
     """`with Tracer() as tracer:`. It runs in the namespace of the caller, unless `prefix` words
-    (ip netns exec, setpriv) say otherwise."""
+    (ip netns exec, setpriv) say otherwise. `recorded`: it records, too, and the end is only good
+    if a replay says the same, byte for byte."""
 
-    def __init__(self, *options, output="json", stdout=None, prefix=()):
+    def __init__(self, *options, output="json", stdout=None, prefix=(), recorded=False):
         if not os.access(PROGRAM, os.X_OK):
             raise Failure(f"{PROGRAM} is not built")
         self._folder = tempfile.mkdtemp(prefix="tcpclose-ready-")
         os.chmod(self._folder, 0o777)
         self._ready_file = os.path.join(self._folder, "ready")
         self.words = [*prefix, PROGRAM, "-o", output, "--ready-file", self._ready_file, *options]
+        self._output = output
+        self._recording = os.path.join(self._folder, "recording.pcapng") if recorded else None
+        if recorded:
+            self.words += ["-w", self._recording]
         self.process = None
         self._stdout = stdout
         self._json = output == "json"
@@ -196,9 +218,35 @@ class Tracer:
             for thread in self._threads:
                 thread.join()
             self._appearance.close()
-            shutil.rmtree(self._folder)
             self._outcome = Outcome(status, "".join(self._error), self._lines)
+            # A process that cannot reach the file for a sanitizer's report (tests/run).
+            if "ERROR: Can't open file: " in self._outcome.stderr:
+                raise Failure(f"a sanitizer has something to say:\n{self._outcome.stderr}")
+            try:
+                if self._recording:
+                    self._check_replay()
+            finally:
+                shutil.rmtree(self._folder)
         return self._outcome
+
+    def _check_replay(self):
+        status, out, error = run("-r", self._recording, "-o", self._output)
+        if status != 0:
+            raise Failure(f"the replay ended with {status}: {error}")
+        if different := replay_differs(b"".join(self._lines).decode(), out):
+            raise Failure(f"the replay is another story: {different}")
+
+
+def replay_differs(live, replayed):
+    """What a replay says otherwise than the live run, but for the statistics of the run; None:
+    nothing."""
+    def lines(text):
+        return [line for line in text.splitlines() if not line.startswith('{"type":"stats"')]
+    here, there = lines(live), lines(replayed)
+    for number, (one, other) in enumerate(zip(here, there)):
+        if one != other:
+            return f"line {number + 1}:\n{one}\n{other}"
+    return None if len(here) == len(there) else f"{len(here)} lines live, {len(there)} replayed"
 
 
 def run(*options, prefix=(), program=PROGRAM, deadline=STOP_DEADLINE, **settings):

@@ -31,7 +31,7 @@ class World:
             stack.callback(self.tun.close)
             self.cable = Cable(self.here, self.there)
             stack.callback(self.cable.close)
-            self.tracer = stack.enter_context(Tracer(*self._options))
+            self.tracer = stack.enter_context(Tracer(*self._options, recorded=True))
             self._stack = stack.pop_all()
         return self
 

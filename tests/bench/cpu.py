@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+"""Seconds of CPU time, user and system, of processes."""
+
+import os
+import resource
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def ended():
+    """Of all children that have ended, and of theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def children(pid):
+    found = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+            found += file.read().split()
+    return found
+
+
+def of(pid):
+    """Of a process that runs, and of its children."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        times = file.read().rpartition(")")[2].split()[11:15]
+    return sum(map(int, times)) / TICKS + sum(map(of, children(pid)))
