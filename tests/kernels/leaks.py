@@ -2,17 +2,24 @@
 """What leaks must tell of the connections that tests/workload/forgotten.c forgets, by kernel."""
 
 import json
+import re
 
 from harness.pair import time_of
 
 # Options, and what the kernel must have for a stack to begin with who called accept().
 MODES = ("", "--without fentry", "--without user-registers", "--without sock-diag",
-         "--without socket-cookie", "--without recv-tracepoint")
+         "--without socket-cookie", "--without recv-tracepoint", "--without task-files")
+# On every kernel; the rest is for those with `modes`.
+EVERYWHERE = ("", "--without fentry")
+# The kernel skips a program that interrupts itself, which an emulated machine makes likely; no
+# suspect is missed for that.
+LOST_MOST = 2
 EACH = 2
 HOWS = {"older": None, "accepted": "accept", "unread": "accept", "connected": "connect",
         "queued": None}
 CALLERS = {"accept": "accept_client", "connect": "connect_out"}
 REGISTERS, COOKIE, RECV = (5, 15), (5, 12), (6, 3)
+# The kernel notes when a segment came in milliseconds, and two clocks are read one after another.
 SLACK_NS = 50_000_000
 
 
@@ -32,11 +39,12 @@ def _check_creation(how, made, found, registers):
 
 
 def _check_age(kind, made, found):
+    first, last = made["closing"] - SLACK_NS, made["at"] + SLACK_NS
     if kind == "older":
-        truth = time_of(found["ts"]) - made["at"] + SLACK_NS
-        return [] if 0 <= found.get("at_least_ns", -1) <= truth else [f"age of {found}"]
-    if "since" not in found or abs(time_of(found["since"]) - made["at"]) > SLACK_NS:
-        return [f"since {found.get('since')}, not {made['at']}"]
+        longest = time_of(found["ts"]) - first
+        return [] if 0 <= found.get("at_least_ns", -1) <= longest else [f"age of {found}"]
+    if "since" not in found or not first <= time_of(found["since"]) <= last:
+        return [f"since {found.get('since')}, not from {first} to {last}"]
     return []
 
 
@@ -79,6 +87,7 @@ def check(lines, options, version):
         wrong.append(f"{len(made)} were forgotten, {len(suspects)} told of")
     if not [found for found in objects if found.get("status") == 0]:
         wrong.append("the exit status is not 0")
-    if len(errors) != 1 or not errors[0].endswith(" 0 lost"):
+    lost = re.search(r", (\d+) lost$", errors[0]) if len(errors) == 1 else None
+    if not lost or int(lost.group(1)) > LOST_MOST:
         wrong.append("on stderr: " + " / ".join(errors))
     return wrong

@@ -4,10 +4,12 @@
  * `forgotten READY_FILE TRACER...` forgets some, starts the tracer, waits until it has created the
  * file, forgets more, and ends the tracer once it has told of all of them. Passes on what the
  * tracer prints, and of each connection a line {"forgotten":HOW,...}: older (than the tracer),
- * accepted, connected, unread or queued (not accepted).
+ * accepted, connected, unread or queued (not accepted). Its peer's FIN came between `closing` and
+ * `at`, in nanoseconds of the real-time clock.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -57,14 +59,29 @@ static unsigned int peer_of(int socket)
 	return ntohs(at.sin_port);
 }
 
-static void tell(const char *how, int descriptor, unsigned int local, unsigned int remote)
+static long long now(void)
 {
-	struct timespec now;
+	struct timespec time;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_REALTIME, &time);
+	return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+/* Closes an end: when. */
+static long long close_peer(int socket)
+{
+	long long closing = now();
+
+	close(socket);
+	return closing;
+}
+
+static void tell(const char *how, int descriptor, unsigned int local, unsigned int remote,
+		 long long closing)
+{
 	printf("{\"forgotten\":\"%s\",\"pid\":%d,\"fd\":%d,\"local\":%u,\"remote\":%u,"
-	       "\"at\":%lld%09ld}\n",
-	       how, getpid(), descriptor, local, remote, (long long)now.tv_sec, now.tv_nsec);
+	       "\"closing\":%lld,\"at\":%lld}\n",
+	       how, getpid(), descriptor, local, remote, closing, now());
 }
 
 /* The peer's FIN is there. */
@@ -86,23 +103,24 @@ static void read_end(int socket)
 static void forget_accepted(const char *how, bool reads)
 {
 	int client = connect_out(), server = accept_client();
+	long long closing;
 
 	check(write(client, "forgotten", 9) == 9, "write");
-	close(client);
+	closing = close_peer(client);
 	wait_closed(server);
 	if (reads)
 		read_end(server);
-	tell(how, server, port_of(server), peer_of(server));
+	tell(how, server, port_of(server), peer_of(server), closing);
 }
 
 static void forget_connected(void)
 {
 	int client = connect_out(), server = accept_client();
+	long long closing = close_peer(server);
 
-	close(server);
 	wait_closed(client);
 	read_end(client);
-	tell("connected", client, port_of(client), peer_of(client));
+	tell("connected", client, port_of(client), peer_of(client), closing);
 }
 
 static void forget_queued(void)
@@ -110,10 +128,11 @@ static void forget_queued(void)
 	int client = connect_out();
 	struct pollfd wanted = {.fd = listener, .events = POLLIN};
 	unsigned int port = port_of(client);
+	long long closing;
 
 	check(poll(&wanted, 1, -1) == 1, "poll");
-	close(client);
-	tell("queued", listener, ntohs(here.sin_port), port);
+	closing = close_peer(client);
+	tell("queued", listener, ntohs(here.sin_port), port, closing);
 }
 
 static void forget_all(void)
@@ -128,10 +147,19 @@ static void forget_all(void)
 		forget_queued();
 }
 
+static void *wait_as_thread(void *context)
+{
+	(void)context;
+	for (;;)
+		pause();
+	return NULL;
+}
+
 int main(int count, char **words)
 {
 	socklen_t length = sizeof(here);
 	struct tracer tracer;
+	pthread_t thread;
 
 	if (count < 3) {
 		fprintf(stderr, "usage: forgotten READY_FILE TRACER...\n");
@@ -143,6 +171,8 @@ int main(int count, char **words)
 		      !listen(listener, 64) &&
 		      !getsockname(listener, (struct sockaddr *)&here, &length),
 	      "listen");
+	/* It has the same descriptors, and is to be told of nowhere. */
+	check(!pthread_create(&thread, NULL, wait_as_thread, NULL), "pthread_create");
 	for (int i = 0; i < EACH; i++)
 		forget_accepted("older", true);
 	fflush(stdout);
