@@ -142,8 +142,8 @@ enum wire_number {
 };
 
 /*
- * The quick look that every packet gets: is it TCP in the plainest of frames (no tag, no IP
- * options, no fragment), and then where is its header? Lengths are not checked.
+ * The quick look that every packet gets: is it TCP in a plain frame (no IP options, no fragment),
+ * and then where is its header? Lengths are not checked.
  */
 enum quick_answer {
 	QUICK_UNSURE, /* ask parse_segment() */
@@ -156,23 +156,28 @@ struct quick_look {
 	const struct wire_tcp *tcp;
 };
 
-PARSE_INLINE struct quick_look parse_quick(const void *data, const void *end, bool ethernet)
+PARSE_INLINE bool parse_is_tag(__u16 wire_type)
 {
-	const struct wire_ethernet *frame = data;
-	const struct wire_ipv4 *ipv4 = ethernet ? (const void *)(frame + 1) : data;
-	const struct wire_ipv6 *ipv6 = (const void *)ipv4;
+	return wire_type == PARSE_BE16(WIRE_TYPE_VLAN) || wire_type == PARSE_BE16(WIRE_TYPE_QINQ);
+}
+
+/* `wire_type`: what the frame says that it is, in network order; its version is asked, too. */
+PARSE_INLINE struct quick_look parse_quick_ip(const void *header, const void *end, __u16 wire_type)
+{
+	const struct wire_ipv4 *ipv4 = header;
+	const struct wire_ipv6 *ipv6 = header;
 	struct quick_look look = {QUICK_UNSURE, (const void *)(ipv4 + 1)};
 
 	if ((const void *)(look.tcp + 1) > end)
 		return look;
-	if (ipv4->version_ihl == 0x45 && (!ethernet || frame->type == PARSE_BE16(WIRE_TYPE_IPV4))) {
+	if (ipv4->version_ihl == 0x45 && wire_type == PARSE_BE16(WIRE_TYPE_IPV4)) {
 		if (ipv4->protocol != WIRE_NEXT_TCP)
 			look.answer = QUICK_OTHER;
 		else if (!(ipv4->fragment & PARSE_BE16(WIRE_IPV4_FRAGMENT)))
 			look.answer = QUICK_TCP;
 		return look;
 	}
-	if (ipv6->version >> 4 != 6 || (ethernet && frame->type != PARSE_BE16(WIRE_TYPE_IPV6)))
+	if (ipv6->version >> 4 != 6 || wire_type != PARSE_BE16(WIRE_TYPE_IPV6))
 		return look;
 	if (ipv6->next == WIRE_NEXT_UDP || ipv6->next == WIRE_NEXT_ICMPV6) {
 		look.answer = QUICK_OTHER;
@@ -182,6 +187,35 @@ PARSE_INLINE struct quick_look parse_quick(const void *data, const void *end, bo
 	if (ipv6->next == WIRE_NEXT_TCP && (const void *)(look.tcp + 1) <= end)
 		look.answer = QUICK_TCP;
 	return look;
+}
+
+PARSE_INLINE struct quick_look parse_quick(const void *data, const void *end, bool ethernet)
+{
+	const struct quick_look unsure = {QUICK_UNSURE, NULL};
+	const struct wire_ethernet *frame = data;
+	const void *header = ethernet ? (const void *)(frame + 1) : data;
+	const struct wire_vlan *vlan;
+	const __u8 *version;
+	__u16 type;
+
+	if (!ethernet) {
+		version = data;
+		if ((const void *)(version + 1) > end)
+			return unsure;
+		type = *version >> 4 == 6 ? WIRE_TYPE_IPV6 : WIRE_TYPE_IPV4;
+		return parse_quick_ip(data, end, PARSE_BE16(type));
+	}
+	if (header > end)
+		return unsure;
+	type = frame->type;
+	for (int i = 0; i < PARSE_VLAN_TAGS && parse_is_tag(type); i++) {
+		vlan = header;
+		header = vlan + 1;
+		if (header > end)
+			return unsure;
+		type = vlan->type;
+	}
+	return parse_quick_ip(header, end, type);
 }
 
 /* Where parse_segment() stands. */
