@@ -359,6 +359,7 @@ int witness_snapshot(struct witness *witness, ring_take take, void *context)
 	struct snapshot_result result;
 	int error = snapshot_take(&request, take_snapshot, &closing, &result);
 
+	socket_probe_expected_all(witness->sockets);
 	witness_drain(witness);
 	for (size_t i = 0; i < closing.count; i++) {
 		struct state_record *record = &closing.records[i];

@@ -33,8 +33,8 @@ struct socket_probe {
 	struct socket *skeleton;
 	struct accept_links accept_links;
 	struct bpf_link *entry_links[ENTRIES];
-	struct held_table *held;
-	counters *lost; /* by enum record_kind */
+	struct held_table *held; /* NULL when all that is expected is noted in it */
+	counters *lost;          /* by enum record_kind */
 };
 
 static struct bpf_program *entry_program(const struct socket *skeleton, enum entry entry)
@@ -146,8 +146,7 @@ void socket_probe_close(struct socket_probe *probe)
 	if (!probe)
 		return;
 	counters_close(probe->lost, RECORD_KINDS);
-	if (probe->held)
-		munmap(probe->held, sizeof(*probe->held));
+	socket_probe_expected_all(probe);
 	if (probe->skeleton) {
 		socket_probe_detach(probe);
 		socket__destroy(probe->skeleton);
@@ -231,9 +230,16 @@ static uint64_t mini_sockets_skipped(const struct socket_probe *probe)
 
 void socket_probe_expect_taking(struct socket_probe *probe, const struct flow *flow, uint32_t netns)
 {
-	if (probe->skeleton->rodata->settings.hold_at_begin &&
+	if (probe->held && probe->skeleton->rodata->settings.hold_at_begin &&
 	    held_add(probe->held->buckets, held_hash(flow, netns), clock_boot()))
 		__sync_fetch_and_add(&probe->skeleton->bss->held_forgotten, 1);
+}
+
+void socket_probe_expected_all(struct socket_probe *probe)
+{
+	if (probe->held)
+		munmap(probe->held, sizeof(*probe->held));
+	probe->held = NULL;
 }
 
 void socket_probe_lost(const struct socket_probe *probe, struct loss *loss)

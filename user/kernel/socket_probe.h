@@ -48,6 +48,9 @@ void socket_probe_forget_namespace(const struct socket_probe *probe, uint32_t ne
 void socket_probe_expect_taking(struct socket_probe *probe, const struct flow *flow,
 				uint32_t netns);
 
+/* That was the last of them: the table that they are noted in is given back. */
+void socket_probe_expected_all(struct socket_probe *probe);
+
 /* Records of both witnesses that the ring had no room for; changes and resets of sockets, and ends
  * of mini-sockets, for which the kernel ran no program; mini-sockets forgotten for others. */
 void socket_probe_lost(const struct socket_probe *probe, struct loss *loss);
