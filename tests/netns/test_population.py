@@ -166,12 +166,6 @@ def puppet_in(here, name):
         puppet.stop()
 
 
-def waiting(here):
-    """The kernel's number, orphans in FIN_WAIT2 included."""
-    with here, open("/proc/thread-self/net/sockstat", encoding="ascii") as file:
-        return int(re.search(r"^TCP: .* tw (\d+)", file.read(), re.MULTILINE).group(1))
-
-
 @case("closes by clients, by servers, and both at once: role, port, program")
 def groups():
     with counted() as (here, population), Service() as service:
@@ -185,7 +179,7 @@ def groups():
         equal("entered", read.entered, {("client", service.port, OURS): 2 * CONNECTIONS,
                                         ("server", service.port, OURS): CONNECTIONS})
         equal("ended", read.ended, {})
-        equal("now", read.now(), waiting(here))
+        equal("now", read.now(), here.time_waits())
         equal("missed", read.missed, 0)
 
 
@@ -240,7 +234,7 @@ def connect():
         read = population.read()
         equal("ended", read.ended, {("client", service.port, OURS, "connect"): 2})
         equal("durations", sum(read.linear), 1) # of the second it is not known
-        equal("now", read.now(), waiting(here))
+        equal("now", read.now(), here.time_waits())
 
 
 @case("a connect() that does not get the addresses ends nothing")
@@ -266,7 +260,7 @@ def never():
             service.close_server_first()
         read = population.read()
         equal("now", read.now(), 7)
-        equal("now", read.now(), waiting(here))
+        equal("now", read.now(), here.time_waits())
         equal("never", read.ended.total(), here.counter("TcpExtTCPTimeWaitOverflow"))
         equal("never", {end for (*_, end) in read.ended}, {"never"})
 
@@ -290,7 +284,7 @@ def orphan():
             puppet.close()
             peer.receive("FIN,ACK")
             peer.send("ACK")
-            equal("in the kernel", waiting(here), 1)
+            equal("in the kernel", here.time_waits(), 1)
             equal("entered", population.read().entered, {})
             equal("gone", population.reconcile(), 0)
             peer.send("FIN,ACK")
@@ -300,7 +294,7 @@ def orphan():
             peer.send("RST", seq=peer.seq + 1000, advance=False)
             equal("ended", population.read().ended, {})
             peer.send("RST")
-            equal("in the kernel", waiting(here), 0)
+            equal("in the kernel", here.time_waits(), 0)
             equal("ended", population.read().ended, {(*group, "reset"): 1})
 
 
@@ -311,9 +305,9 @@ def never_time_wait():
             puppet.close()
             peer.receive("FIN,ACK")
             peer.send("ACK")
-            equal("in the kernel", waiting(here), 1)
+            equal("in the kernel", here.time_waits(), 1)
             peer.send(flags, payload)
-            equal("in the kernel", waiting(here), 0)
+            equal("in the kernel", here.time_waits(), 0)
             read = population.read()
             equal("counters", (read.entered, read.ended), ({}, {}))
             equal("gone", population.reconcile(), 0)
@@ -333,7 +327,7 @@ def destroyed():
                 service.close_client_first()
                 equal("gone", population.reconcile(), 0)
                 command("ss", "-K", "state", "time-wait")
-                if waiting(here):
+                if here.time_waits():
                     raise Skip("this kernel does not let ss -K end TIME_WAIT")
                 equal("gone", population.reconcile(), 7)
                 read = population.read()
@@ -402,9 +396,9 @@ def full_speed():
         done = subprocess.run([CHURN, "3"], capture_output=True, text=True, check=True)
         closed = int(done.stdout.split()[0])
         read = population.read()
-        note(f"{done.stdout.strip()}; {waiting(here)} wait")
+        note(f"{done.stdout.strip()}; {here.time_waits()} wait")
         equal("entered", read.entered.total(), closed // 2)
-        equal("now", read.now(), waiting(here))
+        equal("now", read.now(), here.time_waits())
         equal("missed", read.missed, 0)
         equal("ends", {end for (*_, end) in read.ended} - {"connect"}, set())
 
@@ -419,7 +413,7 @@ def steered():
         read = population.read()
         note(f"{done.stdout.strip()}; {before} counted, then {read.now()}, {gone} were gone")
         equal("destroyed", {end for (*_, end) in read.ended} & {"destroyed", "reset"}, set())
-        equal("now", read.now(), waiting(here))
+        equal("now", read.now(), here.time_waits())
         equal("missed", read.missed, 0)
 
 

@@ -145,8 +145,7 @@ class Crowd:
         self._counter = self._stack.enter_context(
             Tracer("timewait", "--netns", self._here.name))
         each = (self._close(self.MORE) - before) / self.MORE
-        with self._here, open("/proc/net/sockstat", encoding="ascii") as file:
-            counted = int(re.search(r"tw (\d+)", file.read())[1])
+        counted = self._here.time_waits()
         note(f"{each:.0f} bytes for each of {counted} in TIME_WAIT")
         equal("TIME_WAIT by sockstat", counted, self.FIRST + self.MORE)
         self._summary(lambda found: found["population"] == counted)

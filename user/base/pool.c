@@ -6,8 +6,10 @@
 
 #include "base/large.h"
 
-#define SMALL_BLOCKS 4 /* a pool of few objects needs no more */
 #define SMALL ((size_t)64 << 10)
+/* Of a large page all is in memory at once: where there are eight, what of the last is not in use
+ * is not much. */
+#define SMALL_BLOCKS (8 * LARGE_PAGE / SMALL)
 #define LINE 64 /* of a processor's cache */
 
 /* Objects follow it, from the next line on. */
