@@ -1,44 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * Who owns a socket: the task that took it from accept(). (connect() is seen as the change to
- * SYN_SENT.) io_uring accepts do not pass here; /proc tells their holder.
+ * SYN_SENT.) Either the kernel's own function is seen, or the end of the system call, which costs
+ * every system call of everybody something and which io_uring does not pass: of its sockets /proc
+ * tells the holder then.
  */
 #include "facts.bpf.h"
 
-static __always_inline int handle_accept(long descriptor)
+static __always_inline void accepts(const struct sock *sk)
 {
-	struct socket_facts_value *known;
-	__u64 sk;
+	struct socket_facts_value *known = sk ? facts_find((__u64)sk) : NULL;
+	struct flow flow;
 
-	if (descriptor < 0)
-		return 0;
-	sk = kernel_descriptor_sock(descriptor);
-	known = sk ? facts_find(sk) : NULL;
 	if (!known || known->owner.pid)
-		return 0;
+		return;
 	known->owner.how = OWNER_ACCEPT;
 	bpf_get_current_comm(known->owner.comm, sizeof(known->owner.comm));
 	known->owner.pid = bpf_get_current_pid_tgid() >> 32;
-	if ((settings.filter.pid || settings.filter.comm[0]) &&
-	    task_passes(known->owner.pid, known->owner.comm)) {
-		struct flow flow;
+	if (!(settings.filter.pid || settings.filter.comm[0]) ||
+	    !task_passes(known->owner.pid, known->owner.comm))
+		return;
+	kernel_flow_probed(&flow, &sk->__sk_common);
+	facts_want(&flow);
+}
 
-		kernel_flow_probed(&flow, &((const struct sock *)sk)->__sk_common);
-		facts_want(&flow);
-	}
+static __always_inline int handle_accept(const struct syscall_exit *exit)
+{
+	accepts((const struct sock *)kernel_descriptor_sock(exit->result));
 	return 0;
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept4")
 int accept4_exit(struct syscall_exit *exit)
 {
-	return handle_accept(exit->result);
+	return handle_accept(exit);
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept")
 int accept_exit(struct syscall_exit *exit)
 {
-	return handle_accept(exit->result);
+	return handle_accept(exit);
+}
+
+SEC("fentry/security_sock_graft")
+int BPF_PROG(socket_graft, struct sock *sk, struct socket *parent)
+{
+	accepts(sk);
+	return 0;
 }
 
 /* A socket whose last change of state was missed must not leave its facts to the next one. */

@@ -83,11 +83,12 @@ static void newest_kernel_takes_the_best_of_all(void **state)
 		assert_string_equal(plan.rows[fact].rejected, "");
 	}
 	assert_true(plan.cookie && plan.send_reset && plan.reset_reason && plan.receive_reset);
-	assert_true(plan.retransmit && plan.destroy && plan.accept && !plan.timer_expire);
+	assert_true(plan.retransmit && plan.destroy && !plan.timer_expire);
+	assert_true(plan.graft && !plan.accept);
 	assert_true(plan.tw_begin && plan.tw_restart && plan.tw_expire && plan.tw_kill);
 	assert_true(plan.abort);
 	assert_true(plan.snapshot && plan.tcx && plan.packets && !plan.xdp_ingress);
-	assert_true(plan.user_registers && plan.recv && plan.graft);
+	assert_true(plan.user_registers && plan.recv);
 	assert_true(plan.rows[FACT_STATES].needed);
 	assert_false(plan.rows[FACT_SEGMENTS_IN].needed);
 }
@@ -299,7 +300,7 @@ static void facts_without_their_tracepoint(void **state)
 		&plan, FACT_RESET_SENT, "RST segments only",
 		"reset-reason: needs send-reset; send-reset: this kernel has no such tracepoint");
 	assert_row(&plan, FACT_OWNER_ACCEPT, "who closes it, or holds its descriptor",
-		   "accept-tracepoint: no syscall events");
+		   "fentry: refused; accept-tracepoint: no syscall events");
 	assert_row(&plan, FACT_OWNER_OLDER, "/proc/net/tcp",
 		   "sock-diag: module tcp_diag is neither loaded nor loadable");
 	assert_row(&plan, FACT_MINI_SOCKET_END, "segments only",
@@ -307,8 +308,8 @@ static void facts_without_their_tracepoint(void **state)
 	assert_row(&plan, FACT_MINI_SOCKET_REMOVAL, "the next socket, sock_diag",
 		   "fentry: refused; timer-expire: addresses are hidden");
 	assert_row(&plan, FACT_MINI_SOCKET_RESTART, "FIN segments only", "fentry: refused");
-	assert_false(plan.send_reset || plan.receive_reset || plan.accept || plan.snapshot ||
-		     plan.destroy || plan.timer_expire);
+	assert_false(plan.send_reset || plan.receive_reset || plan.accept || plan.graft ||
+		     plan.snapshot || plan.destroy || plan.timer_expire);
 
 	plan = plan_of(bare, PACKETS_NONE, true);
 	assert_null(plan.rows[FACT_RESET_SENT].mechanism);
@@ -374,7 +375,7 @@ static void explain_is_a_table(void **state)
 		"socket-cookie: "
 		"needs Linux 5.12\n"
 		"owner, connecting             current task at CLOSED to SYN_SENT\n"
-		"owner, accepting              syscalls:sys_exit_accept4\n"
+		"owner, accepting              fentry:security_sock_graft\n"
 		"older than the tracer         sock_diag\n"
 		"RST sent                      tcp:tcp_send_reset, without a reason  reset-reason: "
 		"needs Linux 6.10\n"

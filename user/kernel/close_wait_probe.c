@@ -39,11 +39,9 @@ static int fix_size(struct bpf_map *map, uint32_t entries)
 static int configure(struct close_wait *skeleton, const struct plan *plan)
 {
 	const struct settings *settings = &skeleton->rodata->settings;
-	struct plan chosen = *plan;
 	int error = 0;
 
-	chosen.accept = plan->accept && !plan->graft;
-	optional_programs_choose(skeleton->obj, &chosen);
+	optional_programs_choose(skeleton->obj, plan);
 	accept_links_prepare(skeleton->progs.close_wait_accept4, skeleton->progs.close_wait_accept);
 	if (!settings->find_by_place)
 		error = bpf_map__set_max_entries(skeleton->maps.places, 1);
@@ -62,7 +60,7 @@ int close_wait_probe_open(struct close_wait_probe **result, const struct plan *p
 
 	if (!probe)
 		return -ENOMEM;
-	probe->accept = plan->accept && !plan->graft;
+	probe->accept = plan->accept;
 	probe->skeleton = close_wait__open();
 	if (!probe->skeleton) {
 		error = -errno;

@@ -23,6 +23,7 @@ static const struct optional_program table[] = {
 	PROGRAM("socket_destroyed", DESTROY, destroy),
 	PROGRAM("accept4_exit", ACCEPT_TRACEPOINT, accept),
 	PROGRAM("accept_exit", ACCEPT_TRACEPOINT, accept),
+	PROGRAM("socket_graft", GRAFT, graft),
 	PROGRAM("timer_expired", TIMER_EXPIRE, timer_expire),
 	PROGRAM("mini_socket_expires", TW_EXPIRE, tw_expire),
 	PROGRAM("mini_socket_ends", TW_KILL, tw_kill),

@@ -49,6 +49,15 @@ static bool try(struct planner *planner, enum plan_fact fact, enum feature featu
 	return false;
 }
 
+/* One function of several: where programs cannot be attached to any, that is the reason. */
+static bool try_fentry(struct planner *planner, enum plan_fact fact, enum feature feature,
+		       const char *mechanism)
+{
+	bool any = planner->features->has[FEATURE_FENTRY];
+
+	return try(planner, fact, any ? feature : FEATURE_FENTRY, mechanism);
+}
+
 static void otherwise(struct planner *planner, enum plan_fact fact, const char *mechanism)
 {
 	struct plan_row *row = &planner->plan.rows[fact];
@@ -90,6 +99,8 @@ static void plan_owners(struct planner *planner, const struct plan_request *requ
 	struct plan *plan = &planner->plan;
 
 	otherwise(planner, FACT_OWNER_CONNECT, "current task at CLOSED to SYN_SENT");
+	plan->graft =
+		try_fentry(planner, FACT_OWNER_ACCEPT, FEATURE_GRAFT, "fentry:security_sock_graft");
 	plan->accept = try(planner, FACT_OWNER_ACCEPT, FEATURE_ACCEPT_TRACEPOINT,
 			   "syscalls:sys_exit_accept4");
 	otherwise(planner, FACT_OWNER_ACCEPT, "who closes it, or holds its descriptor");
@@ -131,15 +142,6 @@ static void plan_resets(struct planner *planner)
 	otherwise(planner, FACT_RETRANSMIT, plan->packets ? "FIN segments only" : NULL);
 }
 
-/* One function of several: where programs cannot be attached to any, that is the reason. */
-static bool try_fentry(struct planner *planner, enum plan_fact fact, enum feature feature,
-		       const char *mechanism)
-{
-	bool any = planner->features->has[FEATURE_FENTRY];
-
-	return try(planner, fact, any ? feature : FEATURE_FENTRY, mechanism);
-}
-
 static void plan_mini_sockets(struct planner *planner)
 {
 	const struct features *features = planner->features;
@@ -172,14 +174,12 @@ static void plan_mini_sockets(struct planner *planner)
 /* Where sockets came from. */
 static void plan_origins(struct planner *planner)
 {
-	const struct features *features = planner->features;
 	struct plan *plan = &planner->plan;
 
 	plan->user_registers = try(planner, FACT_STACK, FEATURE_USER_REGISTERS,
 				   "registers, stack and frame pointers");
 	otherwise(planner, FACT_STACK, "frame pointers");
 	plan->recv = try(planner, FACT_READER, FEATURE_RECV_TRACEPOINT, "sock:sock_recv_length");
-	plan->graft = features->has[FEATURE_FENTRY] && features->has[FEATURE_GRAFT];
 }
 
 static bool plan_tc(struct planner *planner, enum plan_fact fact, const char *tcx,
@@ -351,21 +351,18 @@ static void plan_counting(struct plan *plan)
 }
 
 /* The same for what explains CLOSE_WAIT and does nothing else. */
-static void plan_only_origins(struct planner *planner)
+static void plan_only_origins(struct plan *plan)
 {
 	static const bool kept[PLAN_FACTS] = {
-		[FACT_STATES] = true,      [FACT_IDENTITY] = true, [FACT_OWNER_CONNECT] = true,
-		[FACT_OWNER_OLDER] = true, [FACT_CLEANUP] = true,  [FACT_MEMORY] = true,
-		[FACT_HOLDERS] = true,     [FACT_STACK] = true,    [FACT_READER] = true,
-		[FACT_NAMESPACES] = true,
+		[FACT_STATES] = true,       [FACT_IDENTITY] = true,    [FACT_OWNER_CONNECT] = true,
+		[FACT_OWNER_ACCEPT] = true, [FACT_OWNER_OLDER] = true, [FACT_CLEANUP] = true,
+		[FACT_MEMORY] = true,       [FACT_HOLDERS] = true,     [FACT_STACK] = true,
+		[FACT_READER] = true,       [FACT_NAMESPACES] = true,
 	};
-	struct plan *plan = &planner->plan;
 
 	keep(plan, kept);
 	if (!plan->cookie)
 		plan->rows[FACT_IDENTITY].mechanism = "addresses and ports";
-	try_fentry(planner, FACT_OWNER_ACCEPT, FEATURE_GRAFT, "fentry:security_sock_graft");
-	try(planner, FACT_OWNER_ACCEPT, FEATURE_ACCEPT_TRACEPOINT, "syscalls:sys_exit_accept4");
 }
 
 struct plan plan_make(const struct features *features, const struct plan_request *request)
@@ -385,7 +382,7 @@ struct plan plan_make(const struct features *features, const struct plan_request
 	if (request->counting)
 		plan_counting(&planner.plan);
 	if (request->only_origins)
-		plan_only_origins(&planner);
+		plan_only_origins(&planner.plan);
 	plan_notice_lacking(&planner.plan);
 	plan_kept(&planner, request);
 	return planner.plan;

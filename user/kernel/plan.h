@@ -63,12 +63,12 @@ struct plan_row {
 struct plan {
 	struct plan_row rows[PLAN_FACTS];
 	/* What the session acts on. */
-	bool cookie, send_reset, reset_reason, receive_reset, retransmit, destroy, accept,
-		timer_expire;
+	bool cookie, send_reset, reset_reason, receive_reset, retransmit, destroy, timer_expire;
+	bool graft, accept;                                   /* the one or the other */
 	bool tw_begin, tw_restart, tw_expire, tw_kill, abort; /* by fentry */
 	bool task_files; /* who holds a socket: by the kernel's list, else by a walk of /proc */
 	bool all_processes, namespaces;
-	bool user_registers, recv, graft; /* graft: in place of accept, for origins */
+	bool user_registers, recv;
 	bool map_grows;
 	bool snapshot; /* by sock_diag, else from /proc/net/tcp: then without cookies */
 	bool tcx;      /* else clsact */
