@@ -370,7 +370,8 @@ static void judge_reset(struct verdict *verdict, const struct findings *found,
 		verdict->reset_reason = socket->reset_reason;
 }
 
-/* A verdict is observed when the segments it names were seen or the kernel itself told of them. */
+/* A verdict is observed when the segments it names were seen or the kernel itself told of them, and
+ * when nothing was lost that would have shown what it denies: a FIN, an ACK of its own. */
 static bool is_inferred(const struct verdict *verdict, const struct findings *found,
 			const struct connection_end *end)
 {
@@ -378,11 +379,18 @@ static bool is_inferred(const struct verdict *verdict, const struct findings *fo
 		return true;
 	switch (verdict->kind) {
 	case KIND_FOUR_WAY:
-	case KIND_THREE_WAY:
 		return found->fin[0] == NO_SEGMENT || found->fin[1] == NO_SEGMENT;
+	case KIND_THREE_WAY:
+		return end->socket.gap || found->fin[0] == NO_SEGMENT ||
+		       found->fin[1] == NO_SEGMENT;
 	case KIND_SIMULTANEOUS:
 		return found->passed[TCP_STATE_CLOSING] < 0;
+	case KIND_SILENT:
+		return end->socket.gap;
 	case KIND_RESET:
+		if (end->socket.gap)
+			return true;
+		/* fallthrough */
 	case KIND_RESET_AFTER_FIN:
 		return found->rst == NO_SEGMENT && !end->socket.reset_sent &&
 		       !end->socket.reset_received;

@@ -22,7 +22,7 @@ struct correlator_settings {
 	uint64_t tolerance;       /* how late a record may arrive behind a newer one */
 	uint64_t linger;          /* after the report: late segments are still recognised */
 	uint64_t unclaimed_life;  /* how long segments wait for a socket to claim them */
-	uint64_t orphan_limit;    /* the longest an orphaned FIN_WAIT2 mini-socket can live */
+	uint64_t orphan_limit;    /* the longest an orphan's mini-socket can wait for the FIN */
 	uint64_t time_wait_limit; /* the longest that a TIME_WAIT can last */
 	uint64_t silence;     /* after a close that the wire shows whole: what the kernel has not
 				 told by then was lost */

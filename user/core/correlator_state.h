@@ -28,6 +28,8 @@ struct correlator {
 	uint64_t changes_missed;                   /* found missing in the stories */
 	uint64_t ends_told_lost;                   /* of TIME_WAIT, as changes_told_lost */
 	uint64_t lossy_until[CONNECTION_CAPTURES]; /* by source: its latest record of a loss */
+	uint64_t gap[CONNECTION_CAPTURES]; /* of when the latest is that was lost, or that had to
+					      make room */
 	struct forerunners forerunners;
 	struct captured captured;
 	unsigned int ended; /* sources that are at their end */

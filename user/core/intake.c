@@ -140,6 +140,13 @@ static void end_former(struct correlator *correlator, const struct state_record 
 	}
 }
 
+static bool is_gap(const struct correlator *correlator, const struct state_record *record)
+{
+	uint64_t gap = correlator->gap[record->header.source % CONNECTION_CAPTURES];
+
+	return gap && record->born <= gap;
+}
+
 static struct connection *claim(struct correlator *correlator, const struct state_record *record,
 				unsigned int *end)
 {
@@ -161,6 +168,7 @@ static struct connection *claim(struct correlator *correlator, const struct stat
 	connection_add_tuple(table, connection, &record->header, *end);
 	connection_add_socket(table, connection, *end, record->header.source, record->socket);
 	socket_begin(connection, *end, record);
+	connection->view.ends[*end].socket.gap = is_gap(correlator, record);
 	end_former(correlator, record);
 	forerunners_apply_reset(&correlator->forerunners, connection, *end);
 	return connection;
@@ -344,6 +352,7 @@ static void take_loss(struct correlator *correlator, const struct loss_record *r
 	else
 		correlator->stats.lost[record->lost_kind] += record->count;
 	correlator_count_losses(correlator);
+	correlator->gap[record->header.source % CONNECTION_CAPTURES] = until;
 	correlator->lossy_until[record->header.source % CONNECTION_CAPTURES] =
 		until + correlator->settings.tolerance;
 	for (struct connection *at = correlator->table.claimed.oldest; at; at = at->newer)

@@ -57,7 +57,8 @@ static uint64_t next_deadline(const struct correlator *correlator,
 			waiting = true;
 			over = end->over_time > over ? end->over_time : over;
 		} else if (end->orphan) {
-			deadline = earlier(deadline, end->orphan_since + settings->orphan_limit);
+			deadline = earlier(deadline,
+					   orphan_deadline(connection, i, settings->orphan_limit));
 		} else if (connection->view.ends[i].state_count &&
 			   connection_fins_acknowledged(connection)) {
 			deadline = earlier(deadline, connection->last_time +
@@ -131,7 +132,7 @@ static void expire(struct correlator *correlator, struct connection *connection,
 		const struct end_state *state = &connection->ends[end];
 
 		if (state->orphan && !state->reported &&
-		    state->orphan_since + correlator->settings.orphan_limit <= time)
+		    orphan_deadline(connection, end, correlator->settings.orphan_limit) <= time)
 			orphan_give_up(connection, end, time);
 		else if (is_silent(correlator, connection, end, time))
 			correlator->changes_missed += socket_presume_over(connection, end);
@@ -165,6 +166,15 @@ void lifetime_drop(struct correlator *correlator, struct connection *connection,
 	lifetime_forget(correlator, connection);
 }
 
+/* Of a socket that was open then, something may be forgotten with this one. */
+static void note_gap(struct correlator *correlator, const struct connection *victim)
+{
+	uint64_t *gap = &correlator->gap[victim->source % CONNECTION_CAPTURES];
+
+	if (victim->last_time > *gap)
+		*gap = victim->last_time;
+}
+
 /* Of a capture first those that only wait for what may come late. */
 static void evict_unclaimed(struct correlator *correlator)
 {
@@ -177,6 +187,7 @@ static void evict_unclaimed(struct correlator *correlator)
 		victim = closed;
 	correlator->stats.evicted +=
 		correlator->settings.wire && !connection_closed_on_wire(victim);
+	note_gap(correlator, victim);
 	lifetime_drop(correlator, victim, INCOMPLETE_EVICTED);
 }
 
@@ -193,6 +204,7 @@ void lifetime_make_room(struct correlator *correlator)
 
 		if (!reporting_is_done(oldest)) {
 			correlator->stats.evicted++;
+			note_gap(correlator, oldest);
 			reporting_as_it_stands(correlator, oldest, INCOMPLETE_EVICTED);
 		}
 		lifetime_forget(correlator, oldest);

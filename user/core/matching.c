@@ -17,6 +17,10 @@ static enum fit fit_position(const struct end_state *end, uint32_t position)
 {
 	if (!end->has_position)
 		return FIT_WEAK;
+	/* Nothing follows a FIN: it is of the next connection with these addresses, whose numbers
+	 * begin not far away (RFC 6191). */
+	if (end->fin.known && (int32_t)(position - end->fin.end) > 0)
+		return FIT_NONE;
 	return segment_numbers_near(position, end->position) ? FIT_NEAR : FIT_NONE;
 }
 
@@ -114,6 +118,17 @@ struct connection *matching_segment(struct connection_table *table,
 	return mark->connection;
 }
 
+/* It has a segment of before the socket was born. */
+static bool is_older(const struct connection *connection, const struct state_record *record)
+{
+	const struct connection_view *view = &connection->view;
+
+	return connection->last_time < record->born ||
+	       (view->segment_count &&
+		view->segments[0].sightings[0].source == record->header.source &&
+		view->segments[0].time < record->born);
+}
+
 struct connection *matching_socket(const struct connection_table *table,
 				   const struct state_record *record, unsigned int *end)
 {
@@ -125,7 +140,7 @@ struct connection *matching_socket(const struct connection_table *table,
 		const struct end_state *ends = candidate->ends;
 		enum fit ours, theirs;
 
-		if (candidate->view.ends[local].has_socket || candidate->last_time < record->born)
+		if (candidate->view.ends[local].has_socket || is_older(candidate, record))
 			continue;
 		if (place_of(candidate->source, candidate->netns) !=
 			    record_place(&record->header) &&

@@ -215,6 +215,12 @@ void orphan_lose(struct connection *connection, unsigned int end, uint64_t time)
 	end_orphan(connection, end, TIME_WAIT_ENDED, time, false);
 }
 
+uint64_t orphan_deadline(const struct connection *connection, unsigned int end, uint64_t limit)
+{
+	return connection->ends[end].orphan_since + limit +
+	       (arrivals_are_seen(connection, end) ? 0 : TIME_WAIT_LENGTH);
+}
+
 void orphan_give_up(struct connection *connection, unsigned int end, uint64_t time)
 {
 	connection->view.ends[end].socket.given_up = true;

@@ -31,6 +31,10 @@ void orphan_destroy(struct connection *connection, unsigned int end, uint64_t ti
 /* It is gone, how is not known. */
 void orphan_lose(struct connection *connection, unsigned int end, uint64_t time);
 
+/* Until when it may live, if it was to wait no longer than `limit` for the FIN: where that would
+ * not have been seen, a TIME_WAIT more. */
+uint64_t orphan_deadline(const struct connection *connection, unsigned int end, uint64_t limit);
+
 /* Nothing more was heard of it within the longest that it can last: its time must have run out. */
 void orphan_give_up(struct connection *connection, unsigned int end, uint64_t time);
 

@@ -80,6 +80,7 @@ struct socket_facts {
 	uint16_t source;   /* of several recordings: the one that tells of it */
 	uint8_t role;      /* enum socket_role */
 	bool started_late; /* the connection is older than the tracer */
+	bool gap;          /* what was lost before its first record may have been of it */
 	bool over;         /* reached CLOSED or TIME_WAIT */
 	uint16_t error;    /* sk_err at the last change */
 	struct owner owner;
