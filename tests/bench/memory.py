@@ -13,8 +13,8 @@ from results import measure, most
 
 SUBJECT = "memory"
 TEARDOWN, TIME_WAIT = 2000, 150
-# What closes in a burst need on their way, 2 to 3 MB, is no TIME_WAIT's: as many come before.
-BURST = 10_000
+# What closes in a burst need on their way, 2 to 3 MB, is no TIME_WAIT's: so many come before.
+BURST = 20_000
 
 
 def resident(pid):

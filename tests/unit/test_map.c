@@ -94,7 +94,7 @@ static void every_bucket_is_one_of_its_hashes(void **state)
 		map_add(&map, &links[entry], hash_of(entry));
 	for (size_t i = 0; i < map_buckets(&map); i++)
 		for (link = map.buckets[i]; link; link = link->next) {
-			assert_ptr_equal(map_bucket(&map, link->hash), &map.buckets[i]);
+			assert_int_equal(map_bucket(&map, link->hash), i);
 			seen++;
 		}
 	assert_int_equal(seen, ENTRIES);

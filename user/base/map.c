@@ -2,50 +2,70 @@
 #include "base/map.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define INITIAL_BUCKETS 1024
 
+/* Room for so many; what is there stays. */
+static bool resize(struct map *map, size_t size)
+{
+	struct map_link **buckets = realloc(map->buckets, size * sizeof(*map->buckets));
+	map_tag *tags;
+
+	if (!buckets)
+		return false;
+	map->buckets = buckets;
+	tags = realloc(map->tags, size * sizeof(*map->tags));
+	if (!tags)
+		return false;
+	map->tags = tags;
+	return true;
+}
+
 int map_init(struct map *map)
 {
-	map->buckets = calloc(INITIAL_BUCKETS, sizeof(*map->buckets));
-	map->mask = INITIAL_BUCKETS - 1;
-	map->split = 0;
-	map->count = 0;
-	return map->buckets ? 0 : -ENOMEM;
+	*map = (struct map){.mask = INITIAL_BUCKETS - 1};
+	if (!resize(map, INITIAL_BUCKETS)) {
+		map_done(map);
+		return -ENOMEM;
+	}
+	memset(map->buckets, 0, INITIAL_BUCKETS * sizeof(*map->buckets));
+	memset(map->tags, 0, INITIAL_BUCKETS * sizeof(*map->tags));
+	return 0;
 }
 
 void map_done(struct map *map)
 {
 	free(map->buckets);
+	free(map->tags);
 	map->buckets = NULL;
+	map->tags = NULL;
 	map->count = 0;
 }
 
 /* A bucket splits into two; order within a hash is kept. */
 static void grow(struct map *map)
 {
-	size_t size = map->mask + 1;
-	struct map_link **low, **high, *link;
+	size_t size = map->mask + 1, low = map->split, high = low + size;
+	struct map_link **ends[2], *link;
 
-	if (!map->split) {
-		/* The new half is written to bucket by bucket. */
-		struct map_link **buckets = realloc(map->buckets, 2 * size * sizeof(*map->buckets));
+	/* The new half is written to bucket by bucket. */
+	if (!low && !resize(map, 2 * size))
+		return;
+	ends[0] = &map->buckets[low];
+	ends[1] = &map->buckets[high];
+	map->tags[low] = map->tags[high] = 0;
+	for (link = *ends[0]; link; link = link->next) {
+		bool upper = link->hash & size;
 
-		if (!buckets)
-			return;
-		map->buckets = buckets;
+		*ends[upper] = link;
+		ends[upper] = &link->next;
+		map->tags[upper ? high : low] |= map_tag_of(link->hash);
 	}
-	low = &map->buckets[map->split];
-	high = &map->buckets[map->split + size];
-	for (link = *low; link; link = link->next) {
-		struct map_link ***half = link->hash & size ? &high : &low;
-
-		**half = link;
-		*half = &link->next;
-	}
-	*low = NULL;
-	*high = NULL;
+	*ends[0] = NULL;
+	*ends[1] = NULL;
 	if (++map->split < size)
 		return;
 	map->mask = 2 * size - 1;
@@ -54,26 +74,30 @@ static void grow(struct map *map)
 
 void map_add(struct map *map, struct map_link *link, uint64_t hash)
 {
-	struct map_link **bucket;
+	size_t bucket;
 
 	if (map->count >= map_buckets(map))
 		grow(map);
 	bucket = map_bucket(map, hash);
 	link->hash = hash;
-	link->next = *bucket;
-	*bucket = link;
+	link->next = map->buckets[bucket];
+	map->buckets[bucket] = link;
+	map->tags[bucket] |= map_tag_of(hash);
 	map->count++;
 }
 
 void map_remove(struct map *map, struct map_link *link)
 {
-	struct map_link **at = map_bucket(map, link->hash);
+	size_t bucket = map_bucket(map, link->hash);
+	struct map_link **at = &map->buckets[bucket];
 
 	while (*at && *at != link)
 		at = &(*at)->next;
 	if (!*at)
 		return;
 	*at = link->next;
+	if (!map->buckets[bucket])
+		map->tags[bucket] = 0;
 	map->count--;
 }
 

@@ -18,8 +18,14 @@ struct map_link {
 	uint64_t hash;
 };
 
+/* Of millions of links those of a bucket are far away. Most of those that are looked for are not
+ * there, and that tags say, which are near: a bit for each link of a bucket, by its hash. */
+typedef uint16_t map_tag;
+
 struct map {
 	struct map_link **buckets;
+	map_tag *
+		tags; /* of each bucket; the bit of one that went may stay while there are others */
 	size_t mask;  /* buckets before this doubling, less one */
 	size_t split; /* so many of them have their second half already */
 	size_t count;
@@ -44,18 +50,27 @@ static inline size_t map_buckets(const struct map *map)
 }
 
 /* The bucket of a hash. */
-static inline struct map_link **map_bucket(const struct map *map, uint64_t hash)
+static inline size_t map_bucket(const struct map *map, uint64_t hash)
 {
 	size_t at = hash & map->mask;
 
-	return &map->buckets[at < map->split ? hash & (map->mask << 1 | 1) : at];
+	return at < map->split ? hash & (map->mask << 1 | 1) : at;
+}
+
+static inline map_tag map_tag_of(uint64_t hash)
+{
+	return (map_tag)(1u << (hash * 0x9e3779b97f4a7c15ull >> 60));
 }
 
 /* The first link of a hash, the newest first, or NULL; and the next of the same. */
 static inline struct map_link *map_first(const struct map *map, uint64_t hash)
 {
-	struct map_link *link = *map_bucket(map, hash);
+	size_t bucket = map_bucket(map, hash);
+	struct map_link *link;
 
+	if (!(map->tags[bucket] & map_tag_of(hash)))
+		return NULL;
+	link = map->buckets[bucket];
 	while (link && link->hash != hash)
 		link = link->next;
 	return link;
