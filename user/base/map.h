@@ -19,15 +19,15 @@ struct map_link {
 };
 
 /* Of millions of links those of a bucket are far away. Most of those that are looked for are not
- * there, and that tags say, which are near: a bit for each link of a bucket, by its hash. */
+ * there, and that tags say, which are near: a bit for each link of a bucket, by its hash. That of
+ * one that went may stay while there are others. */
 typedef uint16_t map_tag;
 
 struct map {
 	struct map_link **buckets;
-	map_tag *
-		tags; /* of each bucket; the bit of one that went may stay while there are others */
-	size_t mask;  /* buckets before this doubling, less one */
-	size_t split; /* so many of them have their second half already */
+	map_tag *tags; /* of each bucket */
+	size_t mask;   /* buckets before this doubling, less one */
+	size_t split;  /* so many of them have their second half already */
 	size_t count;
 };
 

@@ -388,10 +388,9 @@ static bool is_inferred(const struct verdict *verdict, const struct findings *fo
 	case KIND_SILENT:
 		return end->socket.gap;
 	case KIND_RESET:
-		if (end->socket.gap)
-			return true;
-		/* fallthrough */
 	case KIND_RESET_AFTER_FIN:
+		if (verdict->kind == KIND_RESET && end->socket.gap)
+			return true;
 		return found->rst == NO_SEGMENT && !end->socket.reset_sent &&
 		       !end->socket.reset_received;
 	case KIND_TIMEOUT:

@@ -135,8 +135,8 @@ int ring_drain(struct ring *ring)
 		before = ring->at;
 		count = take_up_to(ring, end < stop ? end : stop, count);
 		give_back(ring);
-		/* A writer that finishes its record before it can see this wakes nobody; after it
-		 * nothing of that record may be missed. */
+		/* A writer that has not seen this wakes nobody: its record is looked for after it.
+		 */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	} while (count >= 0 && ring->at != before && ring->at < stop);
 	return count >= 0 && ring->at >= stop ? RING_MORE : count;
