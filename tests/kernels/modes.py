@@ -22,6 +22,7 @@ MODES = {"": TC, "--without socket-cookie": TC, "--without tcx": TC, "--packets 
 EVERYWHERE = ("", "--without tcx", "--packets xdp -w /recording")
 # What --explain must choose where nothing is switched off, and since which version.
 CHOSEN = {"which socket is which": ("socket cookie", (5, 12)),
+          "owner, accepting": ("fentry:security_sock_graft", (5, 5)),
           "memory of sockets": ("map that grows", (6, 1)),
           "start of a mini-socket": ("fentry:tcp_time_wait", (5, 5)),
           "restart of TIME_WAIT": ("fentry:__inet_twsk_schedule", (5, 5)),
@@ -131,12 +132,8 @@ def check_close(made, teardowns, options, short):
         if len(this) != 1:
             wrong.append(f"{name}: {len(this)} objects")
             continue
-        if options == LEAST and end.owner == ACCEPTED and not this[0].get("process"):
-            # It accepted, which nobody saw, and did not close it itself.
-            wrong += check_end(this[0], end, None, MODES[options], short)
-        else:
-            wrong += check_end(this[0], end, made[name]["pid"], MODES[options], short)
-            check_owner(this[0], name, end, wrong)
+        wrong += check_end(this[0], end, made[name]["pid"], MODES[options], short)
+        check_owner(this[0], name, end, wrong)
     for teardown in found:
         teardowns.remove(teardown)
     if len({teardown["connection"] for teardown in found}) != 1:
@@ -160,9 +157,8 @@ def check_run(run, release, options):
     wrong += ["reported as well: " + json.dumps(found) for found in teardowns]
     if len(set(ids)) != len(made) and not notes:
         wrong.append(f"{len(set(ids))} connections are told apart")
-    known = any((found.get("process") or {}).get("how") == "accept" for found in run.teardowns())
-    if known == (options == LEAST):
-        wrong.append(f"owners are known by accept(): {known}")
+    if not any((found.get("process") or {}).get("how") == "accept" for found in run.teardowns()):
+        wrong.append("no owner is known by accept()")
     if options == LEAST and not (len(run.errors) == 2 and LESS.fullmatch(run.errors.pop(0))):
         wrong.append("it does not say what it cannot do")
     if " -w " in f" {options}" and not run.having("replay"):
