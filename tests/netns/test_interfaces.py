@@ -5,6 +5,7 @@ put programs and filters there and take them away, ours too. FLAPS makes it long
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -167,6 +168,46 @@ def namespace_deleted():
                 equal(kind, found.get("ended_by"), "destroyed")
             told(tracer, gone, orphan)
         seen_on(tracer, stays, stays, "127.0.0.1")
+        equal("status", tracer.stop().status, 0)
+
+
+@contextlib.contextmanager
+def held_up(tracer):
+    """It does nothing meanwhile."""
+    os.kill(tracer.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, tracer.pid, os.WSTOPPED)
+    try:
+        yield
+    finally:
+        os.kill(tracer.pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def deletions():
+    """Lines of ip(8), one for each namespace that the kernel has deleted."""
+    monitor = subprocess.Popen(["ip", "monitor", "nsid"], stdout=subprocess.PIPE, text=True)
+    try:
+        yield (line for line in monitor.stdout if "Deleted" in line)
+    finally:
+        monitor.kill()
+        monitor.wait()
+        monitor.stdout.close()
+
+
+@case("a namespace gets the number of one that is deleted, before that is heard of", deadline=120)
+def number_given_again():
+    with namespaces("next") as (following,), Tracer() as tracer, deletions() as deleted:
+        gone = Namespace("gone")
+        waits = close_one(gone, gone, "127.0.0.1")
+        seen_on(tracer, gone, gone, "127.0.0.1")
+        with held_up(tracer):
+            gone.remove()
+            next(deleted)
+            port = close_one(following, following, "127.0.0.1")
+        told(tracer, following, port)
+        found = tracer.take(of("time_wait", waits, namespace=gone), "time_wait", deadline=30)
+        equal("first", found.get("ended_by"), "destroyed")
+        seen_on(tracer, following, following, "127.0.0.1")
         equal("status", tracer.stop().status, 0)
 
 

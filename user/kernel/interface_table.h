@@ -41,6 +41,7 @@ struct interface_namespace {
 	struct interface_namespace *next;
 	uint32_t netns; /* inode */
 	int nsid;
+	unsigned int before; /* that had its number, and whose end is not heard of yet */
 	bool home;
 	bool stale; /* what is known may be wrong: to be listed */
 	struct interface *interfaces;
