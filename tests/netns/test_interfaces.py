@@ -206,7 +206,7 @@ def number_given_again():
             port = close_one(following, following, "127.0.0.1")
         told(tracer, following, port)
         found = tracer.take(of("time_wait", waits, namespace=gone), "time_wait", deadline=30)
-        equal("first", found.get("ended_by"), "destroyed")
+        equal("time_wait", found.get("ended_by"), "destroyed")
         seen_on(tracer, following, following, "127.0.0.1")
         equal("status", tracer.stop().status, 0)
 

@@ -60,11 +60,12 @@ struct interface_namespace *interface_table_namespace(const struct interface_tab
 
 struct interface_namespace *interface_table_nsid(const struct interface_table *table, int nsid)
 {
-	struct interface_namespace *space = table->namespaces;
+	struct interface_namespace *oldest = NULL;
 
-	while (space && space->nsid != nsid)
-		space = space->next;
-	return space;
+	for (struct interface_namespace *space = table->namespaces; space; space = space->next)
+		if (space->nsid == nsid)
+			oldest = space;
+	return oldest;
 }
 
 struct interface_namespace *interface_table_add_namespace(struct interface_table *table,
@@ -77,7 +78,7 @@ struct interface_namespace *interface_table_add_namespace(struct interface_table
 	space->netns = netns;
 	space->nsid = nsid;
 	space->stale = true;
-	space->next = table->namespaces;
+	space->next = table->namespaces; /* the newest is the first */
 	table->namespaces = space;
 	return space;
 }

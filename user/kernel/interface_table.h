@@ -41,7 +41,6 @@ struct interface_namespace {
 	struct interface_namespace *next;
 	uint32_t netns; /* inode */
 	int nsid;
-	unsigned int before; /* that had its number, and whose end is not heard of yet */
 	bool home;
 	bool stale; /* what is known may be wrong: to be listed */
 	struct interface *interfaces;
@@ -62,6 +61,8 @@ void interface_table_done(struct interface_table *table);
 
 struct interface_namespace *interface_table_namespace(const struct interface_table *table,
 						      uint32_t netns);
+/* Whom the next message with this number is about: the oldest that has it. The kernel gives away
+ * what is free, perhaps before the message of the end of who had it is read. */
 struct interface_namespace *interface_table_nsid(const struct interface_table *table, int nsid);
 /* NULL: no memory. */
 struct interface_namespace *interface_table_add_namespace(struct interface_table *table,

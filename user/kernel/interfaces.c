@@ -198,11 +198,7 @@ static void take_namespace_event(struct interfaces *interfaces, const struct lin
 		interfaces->search |= ours ? !space : !namespace_of(interfaces, event->nsid);
 		return;
 	}
-	if (!ours || !space || space->home)
-		return;
-	if (space->before)
-		space->before--;
-	else
+	if (ours && space && !space->home)
 		namespace_let_go(interfaces, space);
 }
 
@@ -270,26 +266,11 @@ static void namespace_refresh(struct interfaces *interfaces, struct interface_na
 	attach_pending(interfaces, space);
 }
 
-/* The kernel gives the lowest number that is free: who had it is gone, though the message that says
- * so is still to be read. How many such messages are. */
-static unsigned int let_go_before(struct interfaces *interfaces, int nsid)
-{
-	struct interface_namespace *space = interface_table_nsid(&interfaces->table, nsid);
-	unsigned int before;
-
-	if (nsid < 0 || !space)
-		return 0;
-	before = space->before + 1;
-	namespace_let_go(interfaces, space);
-	return before;
-}
-
 static struct interface_namespace *namespace_meet(struct interfaces *interfaces, uint32_t netns,
 						  int descriptor)
 {
 	struct interface_namespace *space = interface_table_namespace(&interfaces->table, netns);
 	int nsid = LINKS_OWN_NAMESPACE;
-	unsigned int before;
 
 	if (space)
 		return space;
@@ -299,12 +280,9 @@ static struct interface_namespace *namespace_meet(struct interfaces *interfaces,
 		interface_notes_namespace(&interfaces->notes, "cannot follow changes", netns, nsid);
 		nsid = NSID_NONE;
 	}
-	before = let_go_before(interfaces, nsid);
 	space = interface_table_add_namespace(&interfaces->table, netns, nsid);
-	if (!space)
-		return NULL;
-	space->home = netns == interfaces->home;
-	space->before = before;
+	if (space)
+		space->home = netns == interfaces->home;
 	return space;
 }
 
@@ -384,8 +362,6 @@ static int settle(struct interfaces *interfaces)
 
 	for (space = interfaces->table.namespaces; space; space = space->next) {
 		space->stale |= interfaces->lost;
-		if (interfaces->lost)
-			space->before = 0;
 		if (space->home && !space->stale)
 			attach_pending(interfaces, space);
 		else
