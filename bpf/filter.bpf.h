@@ -14,6 +14,11 @@ static __always_inline bool socket_flow_passes(const struct flow *flow)
 	return filter_socket_flow(&settings.filter, flow);
 }
 
+static __always_inline bool filter_asks_for_process(void)
+{
+	return settings.filter.pid || settings.filter.comm[0];
+}
+
 static __always_inline bool comm_passes(const char *comm)
 {
 	for (int i = 0; i < RECORD_COMM_LENGTH; i++) {

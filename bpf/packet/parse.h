@@ -245,25 +245,25 @@ PARSE_INLINE void parse_advance(struct parse_walk *walk, __u32 size)
 PARSE_INLINE enum parse_answer parse_ethernet(struct parse_walk *walk, __u16 *type)
 {
 	const struct wire_ethernet *frame = walk->cursor;
+	__u16 wire_type;
 
 	if ((const void *)(frame + 1) > walk->end)
 		return parse_cut(walk, sizeof(*frame));
 	if (walk->left < sizeof(*frame))
 		return PARSE_OTHER;
-	*type = PARSE_BE16(frame->type);
+	wire_type = frame->type;
 	parse_advance(walk, sizeof(*frame));
-	for (int i = 0; i < PARSE_VLAN_TAGS; i++) {
+	for (int i = 0; i < PARSE_VLAN_TAGS && parse_is_tag(wire_type); i++) {
 		const struct wire_vlan *vlan = walk->cursor;
 
-		if (*type != WIRE_TYPE_VLAN && *type != WIRE_TYPE_QINQ)
-			break;
 		if ((const void *)(vlan + 1) > walk->end)
 			return parse_cut(walk, sizeof(*vlan));
 		if (walk->left < sizeof(*vlan))
 			return PARSE_OTHER;
-		*type = PARSE_BE16(vlan->type);
+		wire_type = vlan->type;
 		parse_advance(walk, sizeof(*vlan));
 	}
+	*type = PARSE_BE16(wire_type);
 	return PARSE_SEGMENT;
 }
 

@@ -14,11 +14,6 @@
  */
 #include "maps.bpf.h"
 
-static __always_inline bool asks_for_process(void)
-{
-	return settings.filter.pid || settings.filter.comm[0];
-}
-
 static __always_inline void fill_key(struct population_key *key, const struct sock *sk,
 				     const struct tcp_sock *tcp)
 {
@@ -37,7 +32,7 @@ static __always_inline void replace(const struct population_key *key,
 	old = bpf_map_lookup_elem(&waiting, key);
 	if (old)
 		wait_end(key, old, TIME_WAIT_ENDED, DURATION_UNKNOWN);
-	if (bpf_map_update_elem(&waiting, key, value, BPF_ANY) && asks_for_process())
+	if (bpf_map_update_elem(&waiting, key, value, BPF_ANY) && filter_asks_for_process())
 		__sync_fetch_and_add(&missed, 1);
 }
 
@@ -53,7 +48,7 @@ static __always_inline void closes_first(const struct sock *sk)
 		bpf_get_current_comm(value.comm, sizeof(value.comm));
 		if (!task_passes(bpf_get_current_pid_tgid() >> 32, value.comm))
 			return;
-	} else if (asks_for_process()) {
+	} else if (filter_asks_for_process()) {
 		return;
 	}
 	value.hash = sk->__sk_common.skc_hash;
@@ -98,7 +93,7 @@ static __always_inline struct population_value *enter_late(const struct sock *sk
 	const struct population_value value = {.state = STATE_FIN_WAIT1,
 					       .hash = sk->__sk_common.skc_hash};
 
-	if (asks_for_process() || !socket_flow_passes(&key->flow) || !place_passes(sk))
+	if (filter_asks_for_process() || !socket_flow_passes(&key->flow) || !place_passes(sk))
 		return NULL;
 	if (bpf_map_update_elem(&waiting, key, &value, BPF_NOEXIST))
 		__sync_fetch_and_add(&missed, 1);

@@ -17,8 +17,7 @@ static __always_inline void accepts(const struct sock *sk)
 	known->owner.how = OWNER_ACCEPT;
 	bpf_get_current_comm(known->owner.comm, sizeof(known->owner.comm));
 	known->owner.pid = bpf_get_current_pid_tgid() >> 32;
-	if (!(settings.filter.pid || settings.filter.comm[0]) ||
-	    !task_passes(known->owner.pid, known->owner.comm))
+	if (!filter_asks_for_process() || !task_passes(known->owner.pid, known->owner.comm))
 		return;
 	kernel_flow_probed(&flow, &sk->__sk_common);
 	facts_want(&flow);

@@ -65,7 +65,7 @@ static __always_inline void established(const struct sock *sk)
 
 	if (!settings.follow_flows || !place_passes(sk))
 		return;
-	if (settings.filter.pid || settings.filter.comm[0]) {
+	if (filter_asks_for_process()) {
 		known = facts_find((__u64)sk);
 		if (!known || !task_passes(known->owner.pid, known->owner.comm))
 			return;
@@ -174,7 +174,7 @@ static __always_inline bool process_passes(const struct sock *sk, const struct f
 {
 	struct task task;
 
-	if (!settings.filter.pid && !settings.filter.comm[0])
+	if (!filter_asks_for_process())
 		return true;
 	if (known && known->owner.pid)
 		return task_passes(known->owner.pid, known->owner.comm);

@@ -370,27 +370,29 @@ static void judge_reset(struct verdict *verdict, const struct findings *found,
 		verdict->reset_reason = socket->reset_reason;
 }
 
+/* It rests on a segment that was not there: a FIN, an ACK of its own. */
+static bool denies_a_segment(enum close_kind kind)
+{
+	return kind == KIND_THREE_WAY || kind == KIND_SILENT || kind == KIND_RESET;
+}
+
 /* A verdict is observed when the segments it names were seen or the kernel itself told of them, and
- * when nothing was lost that would have shown what it denies: a FIN, an ACK of its own. */
+ * when nothing was lost that it denies. */
 static bool is_inferred(const struct verdict *verdict, const struct findings *found,
 			const struct connection_end *end)
 {
 	if (!end->has_socket)
 		return true;
+	if (end->socket.gap && denies_a_segment(verdict->kind))
+		return true;
 	switch (verdict->kind) {
 	case KIND_FOUR_WAY:
-		return found->fin[0] == NO_SEGMENT || found->fin[1] == NO_SEGMENT;
 	case KIND_THREE_WAY:
-		return end->socket.gap || found->fin[0] == NO_SEGMENT ||
-		       found->fin[1] == NO_SEGMENT;
+		return found->fin[0] == NO_SEGMENT || found->fin[1] == NO_SEGMENT;
 	case KIND_SIMULTANEOUS:
 		return found->passed[TCP_STATE_CLOSING] < 0;
-	case KIND_SILENT:
-		return end->socket.gap;
 	case KIND_RESET:
 	case KIND_RESET_AFTER_FIN:
-		if (verdict->kind == KIND_RESET && end->socket.gap)
-			return true;
 		return found->rst == NO_SEGMENT && !end->socket.reset_sent &&
 		       !end->socket.reset_received;
 	case KIND_TIMEOUT:
