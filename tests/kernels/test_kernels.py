@@ -209,7 +209,7 @@ def try_waits(bench, kernel):
     told, sock_diag = bench.part(kernel, "waits"), bench.transcript(kernel).sock_diag
     closes = [json.loads(line) for line in told if line.startswith("{")]
     made = [close for close in closes if "made" in close]
-    refused = {close["refused"] for close in closes if "refused" in close}
+    refused = waits.refused_of(closes, sock_diag)
     tellers = [waits.Told(number, told) for number in range(len(WAITS))]
     wrong, odd = sift({(close["made"], close["family"]):
                        waits.check_close(tellers, close, refused, sock_diag) for close in made})

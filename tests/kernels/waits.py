@@ -49,6 +49,13 @@ class Told:
                 (found["local"]["port"], found["remote"]["port"]) == (local, remote)]
 
 
+def refused_of(closes, sock_diag):
+    """The kinds that this kernel did not do. Where its table can be asked (`sock_diag`), ENOENT says
+    that what was to be destroyed had gone before, which is another story."""
+    return {close["refused"] for close in closes if "refused" in close and
+            not (sock_diag and close["errno"] == "ENOENT")}
+
+
 def check_wait(told, made, refused):
     """The one wait of a close that ends on its own; (it or None, what is wrong)."""
     waits = [wait for kind in KINDS for wait in told.of(kind, made)]

@@ -323,10 +323,9 @@ static void resume(enum kind kind, struct connection *connection)
 		break;
 	case DESTROYED:
 		error = destroy(connection);
-		/* Any other: it had gone before, which is another story. */
-		if (error == -EOPNOTSUPP)
-			printf("{\"refused\":\"%s\",\"why\":\"%s\"}\n", names[kind],
-			       strerror(-error));
+		if (error)
+			printf("{\"refused\":\"%s\",\"errno\":\"%s\"}\n", names[kind],
+			       strerrorname_np(-error));
 		break;
 	case NEVER:
 	case TIMER:
