@@ -189,14 +189,16 @@ void scribe_report(struct scribe *scribe, const struct output *output,
 	if (local->state_count)
 		time = local->states[local->state_count - 1].time;
 	if (connection->segment_count) {
-		const struct sighting *seen =
-			&connection->segments[connection->segment_count - 1].sightings[0];
+		const struct segment *last = &connection->segments[connection->segment_count - 1];
+		const struct sighting *seen = &last->sightings[0];
 
 		place = (struct recorder_place){
 			.time = seen->time,
 			.netns = seen->netns,
 			.interface = seen->interface,
 			.hook = seen->hook,
+			.seq = last->seq,
+			.ack = last->ack,
 		};
 		at = &place;
 	}

@@ -64,7 +64,9 @@ static inline void recorded_verdict(struct recorder *recorder, const struct outp
 		place = (struct recorder_place){.time = last->sightings[0].time,
 						.netns = last->sightings[0].netns,
 						.interface = last->sightings[0].interface,
-						.hook = last->sightings[0].hook};
+						.hook = last->sightings[0].hook,
+						.seq = last->seq,
+						.ack = last->ack};
 	sentence_add(&sentence, output, report);
 	recorder_comment(recorder, last ? &place : NULL, report->time, sentence.data,
 			 sentence.length);

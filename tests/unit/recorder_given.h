@@ -118,9 +118,15 @@ static inline void add_segment(uint64_t time, uint32_t interface, uint8_t hook)
 	recorder_add(recorder, &record.segment.header);
 }
 
+/* Of one of those. */
+static inline struct recorder_place given_place(uint64_t time, uint32_t interface, uint8_t hook)
+{
+	return (struct recorder_place){NOW + time, NETNS, interface, hook, 1000, 2000};
+}
+
 static inline void add_comment(uint64_t time, uint32_t interface, uint8_t hook, const char *text)
 {
-	const struct recorder_place place = {NOW + time, NETNS, interface, hook};
+	const struct recorder_place place = given_place(time, interface, hook);
 
 	recorder_comment(recorder, &place, NOW + time, text, strlen(text));
 }

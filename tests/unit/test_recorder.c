@@ -52,7 +52,7 @@ static void test_start(void **state)
 	snprintf(expected, sizeof(expected),
 		 "__REALTIME_TIMESTAMP=1784000005000000\n"
 		 "MESSAGE=tcpclose-trace 0.1.0 recording on %s, Linux %s\n"
-		 "TCPCLOSE_FORMAT=1\nTCPCLOSE_RUN=",
+		 "TCPCLOSE_FORMAT=2\nTCPCLOSE_RUN=",
 		 host.nodename, host.release);
 	assert_memory_equal(written.blocks[1].body, expected, strlen(expected));
 	assert_true(block_has(&written.blocks[1], "\nTCPCLOSE_WALL_OFFSET=1784000000000000000\n"
@@ -148,7 +148,7 @@ static void test_state_entry(void **state)
 	/* Whose socket it is, or who called. */
 	assert_true(block_has(&written.blocks[2], "MESSAGE=kind 1\n_PID=991\n_COMM=curl\n"));
 	assert_true(block_has(&written.blocks[3], "MESSAGE=kind 1\n_PID=42\n_COMM=ss\n"));
-	assert_true(block_has(&written.blocks[3], "\nTCPCLOSE_OWNER_PID=991\n"));
+	assert_true(block_has(&written.blocks[3], "\nTCPCLOSE_OWNER_COMM=curl\n"));
 }
 
 /* Packets */
@@ -200,12 +200,9 @@ static void test_captured_packet(void **state)
 	assert_memory_equal(written.blocks[3].body + 20, record.tail.bytes, 101);
 	assert_option(packet_option(&written.blocks[3], PCAPNG_COMMENT, 0), NULL);
 	assert_option(packet_option(&written.blocks[3], PCAPNG_OPTION_RECORD, 0),
-		      "TCPCLOSE_SEQUENCE=1\nTCPCLOSE_KIND=segment\nTCPCLOSE_TIME=5000000000\n"
-		      "TCPCLOSE_NETNS=4026531840\nTCPCLOSE_LOCAL=10.0.0.5\n"
-		      "TCPCLOSE_LOCAL_PORT=52344\nTCPCLOSE_REMOTE=10.0.0.9\n"
-		      "TCPCLOSE_REMOTE_PORT=80\nTCPCLOSE_FLAGS=17\nTCPCLOSE_SEQ=1000\n"
-		      "TCPCLOSE_ACK=2000\nTCPCLOSE_WINDOW=502\nTCPCLOSE_TTL=64\n"
-		      "TCPCLOSE_INTERFACE=2\nTCPCLOSE_HOOK=1\n"
+		      "TCPCLOSE_SEQUENCE=1\nTCPCLOSE_KIND=segment\n"
+		      "TCPCLOSE_RECORD=5000000000 0 4026531840 10.0.0.5 52344 10.0.0.9 80 17 1000 "
+		      "2000 0 502 64 0 2 1 0\n"
 		      "TCPCLOSE_NAME=interface 17293822569102704642 eth0\n");
 }
 
@@ -431,6 +428,7 @@ static void test_late_comment(void **state)
 static void test_odd_comments(void **state)
 {
 	static char endless[200000];
+	struct recorder_place place;
 
 	(void)state;
 	memset(endless, 'x', sizeof(endless));
@@ -441,8 +439,8 @@ static void test_odd_comments(void **state)
 	open_recorder();
 	add_segment(0, 2, HOOK_TC_EGRESS);
 	add_segment(1, 2, HOOK_TC_EGRESS);
-	recorder_comment(recorder, &(struct recorder_place){NOW, NETNS, 2, HOOK_TC_EGRESS}, NOW,
-			 endless, sizeof(endless));
+	place = given_place(0, 2, HOOK_TC_EGRESS);
+	recorder_comment(recorder, &place, NOW, endless, sizeof(endless));
 	recorder_comment(recorder, NULL, NOW + 1, endless, sizeof(endless));
 	recorder_comment(recorder, NULL, NOW + 1, "a\0b", 3);
 	recorder_comment(recorder, NULL, NOW + 1, "", 0);
@@ -479,11 +477,12 @@ static void test_ticks(void **state)
 		     PCAPNG_JOURNAL);
 	assert_true(block_has(&written.blocks[2],
 			      "MESSAGE=kind 11\nTCPCLOSE_SEQUENCE=1\nTCPCLOSE_KIND=tick\n"
-			      "TCPCLOSE_TIME=5000000001\n"));
-	assert_true(block_has(&written.blocks[4], "TCPCLOSE_HOOK=1\nTCPCLOSE_TICK=5000000020\n"
+			      "TCPCLOSE_RECORD=5000000001 "));
+	assert_true(block_has(&written.blocks[4], " 2 1 0\nTCPCLOSE_TICK=5000000020\n"
 						  "TCPCLOSE_TICK=5000000030\n"));
 	assert_true(block_has(&written.blocks[5],
-			      "TCPCLOSE_SEQUENCE=3\nTCPCLOSE_KIND=end\nTCPCLOSE_TIME=5000000003\n"
+			      "TCPCLOSE_SEQUENCE=3\nTCPCLOSE_KIND=end\n"
+			      "TCPCLOSE_RECORD=5000000003 0 0 :: 0 :: 0\n"
 			      "TCPCLOSE_TICK=5000000040\nTCPCLOSE_NAME=cgroup 7 /a\n"
 			      "TCPCLOSE_TICK=5000000050\nTCPCLOSE_NAME=cgroup 7 /b\n"));
 	assert_true(block_has(&written.blocks[6], "TCPCLOSE_SEQUENCE=4\nTCPCLOSE_KIND=tick\n"));
@@ -544,15 +543,15 @@ static void test_waiting(void **state)
 static void test_room(void **state)
 {
 	static char endless[1 << 20];
+	struct recorder_place place;
 
 	(void)state;
 	memset(endless, 'x', sizeof(endless));
 	open_recorder();
 	for (unsigned int i = 0; i < 64; i++) {
 		add_segment(i, 2, HOOK_TC_EGRESS);
-		recorder_comment(recorder,
-				 &(struct recorder_place){NOW + i, NETNS, 2, HOOK_TC_EGRESS}, NOW,
-				 endless, sizeof(endless));
+		place = given_place(i, 2, HOOK_TC_EGRESS);
+		recorder_comment(recorder, &place, NOW, endless, sizeof(endless));
 		assert_int_equal(read_blocks("file"), i < 63 ? 2 : 3 + 33);
 	}
 	assert_int_equal(recorder_deadline(recorder), NOW + 33 + 500 * MS);

@@ -199,7 +199,7 @@ static void test_later_format(void **state)
 {
 	(void)state;
 	replay_begin();
-	assert_false(take_text("TCPCLOSE_FORMAT=2\nTCPCLOSE_SEQUENCE=1\n"));
+	assert_false(take_text("TCPCLOSE_FORMAT=3\nTCPCLOSE_SEQUENCE=1\n"));
 	assert_int_equal(replay.starts, 0);
 	assert_false(take_text("TCPCLOSE_SEQUENCE=1\nTCPCLOSE_KIND=end\n"));
 	assert_int_equal(replay.count, 0);

@@ -339,8 +339,8 @@ static void test_full_disk(void **state)
 		least = written.count < least ? written.count : least;
 		most = written.count > most ? written.count : most;
 	}
-	assert_in_range(least, 8, 14);
-	assert_in_range(most, least + 2, 20);
+	assert_in_range(least, 12, 20);
+	assert_in_range(most, least + 2, 26);
 }
 
 static void test_reader_gone(void **state)

@@ -120,6 +120,44 @@ void field_table_add(struct buffer *out, const struct field *table, const void *
 		add_field(out, table, (const char *)object + table->offset);
 }
 
+static bool is_in_row(const struct field *field)
+{
+	return field->type == FIELD_NUMBER || field->type == FIELD_BOOL ||
+	       field->type == FIELD_ADDRESS;
+}
+
+static void add_row_number(struct buffer *out, uint64_t number)
+{
+	char *to = buffer_reserve(out, BUFFER_DIGITS + 1);
+
+	if (!to)
+		return;
+	to = buffer_put_unsigned(to, number);
+	*to++ = ' ';
+	out->length = (size_t)(to - out->data);
+}
+
+void field_table_add_row(struct buffer *out, const struct field *table, const void *object)
+{
+	for (; table->name_length; table++) {
+		const char *at = (const char *)object + table->offset;
+
+		if (table->type == FIELD_ADDRESS) {
+			buffer_add_address(out, (const uint8_t *)at);
+			buffer_add_char(out, ' ');
+		} else if (is_in_row(table)) {
+			add_row_number(out, load(at, table->size));
+		}
+	}
+}
+
+void field_table_add_rest(struct buffer *out, const struct field *table, const void *object)
+{
+	for (; table->name_length; table++)
+		if (!is_in_row(table))
+			add_field(out, table, (const char *)object + table->offset);
+}
+
 /* Many names are as long as another and begin alike: their last letters tell them apart. */
 static bool is_named(const struct field *field, const struct journal_field *given)
 {
@@ -193,4 +231,34 @@ bool field_table_take(const struct field *field, void *object, const struct jour
 		return true;
 	}
 	return false;
+}
+
+/* The next of a row's values; what is left of the row is behind it. */
+static struct journal_field take_value(struct journal_field *row)
+{
+	struct journal_field value = *row;
+	const char *space = memchr(row->value, ' ', row->value_length);
+	size_t taken = row->value_length;
+
+	if (space) {
+		value.value_length = (size_t)(space - row->value);
+		taken = value.value_length + 1;
+	}
+	row->value += taken;
+	row->value_length -= taken;
+	return value;
+}
+
+bool field_table_take_row(const struct field *table, void *object, struct journal_field *row)
+{
+	for (; table->name_length && row->value_length; table++) {
+		struct journal_field value;
+
+		if (!is_in_row(table))
+			continue;
+		value = take_value(row);
+		if (!field_table_take(table, object, &value, NULL))
+			return false;
+	}
+	return true;
 }

@@ -25,10 +25,8 @@ struct pending {
 	struct pending *older; /* in the list of those that came in order */
 	struct pending *newer;
 	struct heap_item due;        /* the place of one that came late */
-	struct map_link place;       /* of a segment: verdicts find it by that */
-	struct map_link frame;       /* the same: the next hook that sees the frame */
+	struct map_link frame;       /* of a segment: the next hook that sees it, verdicts */
 	struct pending *more;        /* of the same frame, at another hook of the interface */
-	struct pending *packet;      /* of one of those: the first, in whose packet it is told */
 	uint64_t sequence;           /* 0: stands outside of the order of the core's calls */
 	struct pending_text fields;  /* names and ticks after the record, as in the file */
 	struct pending_text remarks; /* for people, each terminated */

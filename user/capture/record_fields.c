@@ -146,8 +146,13 @@ bool record_fields_add(struct buffer *out, const struct record *record)
 		return false;
 	table = &tables[record->kind];
 	journal_add_string(out, RECORD_FIELDS_KIND, table->name);
-	field_table_add(out, header_fields, record);
-	field_table_add(out, table->fields, record);
+	buffer_add_literal(out, RECORD_FIELDS_ROW "=");
+	field_table_add_row(out, header_fields, record);
+	field_table_add_row(out, table->fields, record);
+	if (out->failed)
+		return true;
+	out->data[out->length - 1] = '\n';
+	field_table_add_rest(out, table->fields, record);
 	return true;
 }
 
@@ -167,10 +172,17 @@ bool record_fields_begin(union any_record *record, const struct journal_field *k
 
 enum field_answer record_fields_take(union any_record *record, const struct journal_field *field)
 {
-	const struct field *found = field_table_find(header_fields, field);
+	const struct field *fields = tables[record->header.kind].fields, *found;
+	struct journal_field row = *field;
 
+	if (journal_is(field, RECORD_FIELDS_ROW))
+		return field_table_take_row(header_fields, record, &row) &&
+				       field_table_take_row(fields, record, &row)
+			       ? FIELD_TAKEN
+			       : FIELD_BAD;
+	found = field_table_find(header_fields, field);
 	if (!found)
-		found = field_table_find(tables[record->header.kind].fields, field);
+		found = field_table_find(fields, field);
 	if (!found)
 		return FIELD_UNKNOWN;
 	return field_table_take(found, record, field, NULL) ? FIELD_TAKEN : FIELD_BAD;

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * A record as named fields and back, so that a recording outlives changes of struct layouts and
- * byte orders: "TCPCLOSE_FROM=1", one line each, in the Journal Export Format. What is 0 is left
- * out, what is unknown is skipped. One table per kind of record. It must not know blocks or files.
+ * A record as fields of the Journal Export Format and back, so that a recording outlives changes of
+ * struct layouts and byte orders. One table per kind of record. Its numbers and addresses are one
+ * row, in the order of the table, those that all records have first: most of a recording is that,
+ * and names would be two thirds of it. So a table may only grow at its end, and the one of all
+ * kinds not at all. Each may also be a field of its own name, "TCPCLOSE_FROM=1", as in recordings
+ * of format 1, where what is 0 was left out; names of tasks always are. What is unknown is skipped.
+ * It must not know blocks or files.
  */
 #ifndef TCPCLOSE_CAPTURE_RECORD_FIELDS_H
 #define TCPCLOSE_CAPTURE_RECORD_FIELDS_H
@@ -13,7 +17,7 @@
 
 /* The kind stands before the fields that depend on it, by its name. */
 #define RECORD_FIELDS_KIND "TCPCLOSE_KIND"
-#define RECORD_FIELDS_TIME "TCPCLOSE_TIME"
+#define RECORD_FIELDS_ROW "TCPCLOSE_RECORD"
 
 /* Large enough for any record that is recorded. A segment's tail is not: the packet holds it. */
 union any_record {

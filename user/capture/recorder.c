@@ -22,6 +22,9 @@
 /* What the fields that follow a record may take: three records of one frame, one for each hook, fit
  * an option of pcapng. */
 #define FIELDS_LIMIT (1u << 14)
+/* So many of those that look alike are looked at, from the latest on. Nobody forges more than that
+ * between two hooks; of a flood of the same segment each would else be compared with all. */
+#define FRAMES_ALIKE 64
 
 struct recorder {
 	struct recorder_settings settings;
@@ -34,7 +37,6 @@ struct recorder {
 	struct pending_queue waiting;
 	struct pool pool;    /* of what waits */
 	uint64_t idle_since; /* nothing waits, and memory is kept; UINT64_MAX: it is not so */
-	struct map places;
 	struct map frames;
 	size_t waiting_size;
 	struct pending *last;   /* the latest call of the core, NULL: not waiting any more */
@@ -115,12 +117,6 @@ static void next_file(struct recorder *recorder, uint64_t time)
 
 /* The queue */
 
-static uint64_t hash_of(const struct recorder_place *place)
-{
-	return hash_join(hash_mix(place->time),
-			 ((uint64_t)place->netns << 32 | place->interface) + place->hook);
-}
-
 static struct recorder_place place_of(const struct pending *pending)
 {
 	const struct segment_record *segment = &pending->record.largest.segment;
@@ -128,7 +124,9 @@ static struct recorder_place place_of(const struct pending *pending)
 	return (struct recorder_place){.time = segment->header.time,
 				       .netns = segment->header.netns,
 				       .interface = segment->interface,
-				       .hook = segment->hook};
+				       .hook = segment->hook,
+				       .seq = segment->seq,
+				       .ack = segment->ack};
 }
 
 static bool is_segment(const struct pending *pending)
@@ -136,12 +134,11 @@ static bool is_segment(const struct pending *pending)
 	return pending->record.header.kind == RECORD_SEGMENT;
 }
 
-static uint64_t hash_of_frame(const struct pending *pending)
+/* The same at each hook of an interface. */
+static uint64_t hash_of_frame(const struct recorder_place *place)
 {
-	const struct segment_record *segment = &pending->record.largest.segment;
-
-	return hash_join(hash_mix((uint64_t)segment->seq << 32 | segment->ack),
-			 (uint64_t)segment->header.netns << 32 | segment->interface);
+	return hash_join(hash_mix((uint64_t)place->seq << 32 | place->ack),
+			 (uint64_t)place->netns << 32 | place->interface);
 }
 
 /* Takes the first out of the queue, with what is told along with it. NULL: nothing waits. */
@@ -153,8 +150,6 @@ static struct pending *take_first(struct recorder *recorder)
 		map_remove(&recorder->frames, &first->frame);
 	for (struct pending *pending = first; pending; pending = pending->more) {
 		recorder->waiting_size -= pending_size(pending);
-		if (is_segment(pending))
-			map_remove(&recorder->places, &pending->place);
 		if (recorder->last == pending)
 			recorder->last = NULL;
 	}
@@ -208,11 +203,11 @@ static void make_room(struct recorder *recorder)
 
 /* Loopback's frames pass two hooks, as do those of an interface with XDP: readers of captures would
  * take the second for a retransmission. */
-static bool join_frame(struct recorder *recorder, struct pending *pending)
+static bool join_frame(struct recorder *recorder, struct pending *pending, uint64_t hash)
 {
-	struct map_link *link = map_first(&recorder->frames, hash_of_frame(pending));
+	struct map_link *link = map_first(&recorder->frames, hash);
 
-	for (; link; link = map_next(link)) {
+	for (int steps = 0; link && steps < FRAMES_ALIKE; link = map_next(link), steps++) {
 		struct pending *packet = container_of(link, struct pending, frame);
 		struct pending *last = packet;
 		bool same = true;
@@ -224,32 +219,36 @@ static bool join_frame(struct recorder *recorder, struct pending *pending)
 		if (!same)
 			continue;
 		last->more = pending;
-		pending->packet = packet;
 		return true;
 	}
 	return false;
 }
 
-static void add_place(struct recorder *recorder, struct pending *pending)
+/* False: without memory. */
+static bool add_frame(struct recorder *recorder, struct pending *pending, uint64_t time)
 {
 	const struct recorder_place place = place_of(pending);
+	uint64_t hash = hash_of_frame(&place);
 
-	map_add(&recorder->places, &pending->place, hash_of(&place));
-	if (!pending->packet)
-		map_add(&recorder->frames, &pending->frame, hash_of_frame(pending));
+	if (join_frame(recorder, pending, hash))
+		return true;
+	if (pending_queue_add(&recorder->waiting, pending, time))
+		return false;
+	map_add(&recorder->frames, &pending->frame, hash);
+	return true;
 }
 
 static void queue(struct recorder *recorder, struct pending *pending, uint64_t time)
 {
-	if (!(is_segment(pending) && join_frame(recorder, pending)) &&
-	    pending_queue_add(&recorder->waiting, pending, time)) {
+	bool queued = is_segment(pending) ? add_frame(recorder, pending, time)
+					  : !pending_queue_add(&recorder->waiting, pending, time);
+
+	if (!queued) {
 		pending_free(&recorder->pool, pending);
 		fail(recorder, -ENOMEM);
 		return;
 	}
 	recorder->waiting_size += pending_size(pending);
-	if (is_segment(pending))
-		add_place(recorder, pending);
 	if (pending->sequence)
 		recorder->last = pending;
 	make_room(recorder);
@@ -352,18 +351,26 @@ void recorder_name(struct recorder *recorder, enum name_kind kind, uint64_t numb
 		add_call(recorder, NULL, recorder->time);
 }
 
-static struct pending *find_place(const struct recorder *recorder,
-				  const struct recorder_place *wanted)
+static bool is_seen_at(const struct pending *pending, const struct recorder_place *wanted)
 {
-	struct map_link *link = map_first(&recorder->places, hash_of(wanted));
+	struct recorder_place place = place_of(pending);
 
-	for (; link; link = map_next(link)) {
-		struct pending *pending = container_of(link, struct pending, place);
-		struct recorder_place place = place_of(pending);
+	return place.time == wanted->time && place.netns == wanted->netns &&
+	       place.interface == wanted->interface && place.hook == wanted->hook;
+}
 
-		if (place.time == wanted->time && place.netns == wanted->netns &&
-		    place.interface == wanted->interface && place.hook == wanted->hook)
-			return pending->packet ? pending->packet : pending;
+/* The packet that was seen there. */
+static struct pending *find_packet(const struct recorder *recorder,
+				   const struct recorder_place *wanted)
+{
+	struct map_link *link = map_first(&recorder->frames, hash_of_frame(wanted));
+
+	for (int steps = 0; link && steps < FRAMES_ALIKE; link = map_next(link), steps++) {
+		struct pending *packet = container_of(link, struct pending, frame);
+
+		for (struct pending *at = packet; at; at = at->more)
+			if (is_seen_at(at, wanted))
+				return packet;
 	}
 	return NULL;
 }
@@ -371,7 +378,7 @@ static struct pending *find_place(const struct recorder *recorder,
 void recorder_comment(struct recorder *recorder, const struct recorder_place *segment,
 		      uint64_t time, const char *text, size_t length)
 {
-	struct pending *pending = segment ? find_place(recorder, segment) : NULL;
+	struct pending *pending = segment ? find_packet(recorder, segment) : NULL;
 	bool found = pending;
 	size_t size;
 
@@ -476,7 +483,6 @@ static void destroy(struct recorder *recorder)
 	names_free(recorder->names);
 	pending_queue_done(&recorder->waiting);
 	pool_done(&recorder->pool);
-	map_done(&recorder->places);
 	map_done(&recorder->frames);
 	free(recorder);
 }
@@ -516,7 +522,7 @@ static int prepare(struct recorder *recorder, uint64_t now)
 	pool_init(&recorder->pool, sizeof(struct pending));
 	recorder->idle_since = UINT64_MAX;
 	recorder->names = names_new();
-	if (!recorder->names || map_init(&recorder->places) || map_init(&recorder->frames))
+	if (!recorder->names || map_init(&recorder->frames))
 		return -ENOMEM;
 	return section_init(&recorder->section, &recorder->settings, recorder->names, now);
 }

@@ -51,11 +51,14 @@ void recorder_name(struct recorder *recorder, enum name_kind kind, uint64_t numb
 void recorder_note(struct recorder *recorder, uint64_t time, const char *kind,
 		   const struct buffer *fields, const struct buffer *message);
 
+/* A segment, and where and when it was seen. */
 struct recorder_place {
 	uint64_t time;
 	uint32_t netns;
 	uint32_t interface;
 	uint8_t hook;
+	uint32_t seq;
+	uint32_t ack;
 };
 
 /* The verdict on a close: a comment on the packet seen then and there, if it still waits, else a

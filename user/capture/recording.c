@@ -342,7 +342,7 @@ static bool take_entry(struct recording *recording, const char *fields, size_t l
 {
 	struct head head = read_head(fields, length);
 
-	if (head.format && head.format != RECORDING_FORMAT) {
+	if (head.format > RECORDING_FORMAT) {
 		/* Of a later version: its packets can still be read as anybody's. */
 		recording_end(recording);
 		recording->begun = false;

@@ -32,6 +32,8 @@
 #define FIELD_COUNT "TCPCLOSE_COUNT"
 #define FIELD_QUESTIONS "TCPCLOSE_QUESTIONS"
 
-#define RECORDING_FORMAT 1
+/* Written. Of 1, which had no RECORD_FIELDS_ROW, a reader needs to know no more than that it may be
+ * missing. */
+#define RECORDING_FORMAT 2
 
 #endif
