@@ -47,9 +47,12 @@ static const char *advice(int error)
 void refusal_tell(const struct features *features, int error, const char *aim, const char *doing,
 		  struct buffer *why)
 {
+	const char *cause = log_libbpf_cause();
+
 	if (error && bearable(features) == FEATURES)
-		log_error("cannot %s: %.*s (%s); %s", aim, (int)why->length,
-			  why->data ? why->data : "", log_libbpf_cause(), advice(error));
+		log_error("cannot %s: %.*s%s%s%s; %s", aim, (int)why->length,
+			  why->data ? why->data : "", *cause ? " (" : "", cause, *cause ? ")" : "",
+			  advice(error));
 	else if (!error && why->length)
 		log_warning("%s without a part: %.*s", doing, (int)why->length, why->data);
 	buffer_done(why);

@@ -2,6 +2,7 @@
 #include "witness.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,6 +40,13 @@ struct witness {
 	struct settings settings;
 	struct socket_probe *sockets;
 	struct packet_probe *packets;
+	struct {
+		pthread_t thread;
+		bool begun;
+		bool alongside; /* that thread does it */
+		int error;
+		struct buffer why;
+	} packets_load;
 	struct interfaces *interfaces;
 	struct ring *ring;
 	ring_take take;
@@ -71,6 +79,38 @@ static void find_holders(struct witness *witness)
 		;
 }
 
+static void *load_packets(void *context)
+{
+	struct witness *witness = context;
+
+	log_libbpf_forget();
+	witness->packets_load.error =
+		packet_probe_open(&witness->packets, &witness->plan, &witness->settings,
+				  socket_probe_maps(witness->sockets), &witness->packets_load.why);
+	return NULL;
+}
+
+/* Verifying takes the kernel as long for either object, so the second is loaded beside the first:
+ * most machines have two processors. */
+static void begin_loading_packets(struct witness *witness)
+{
+	if (!witness->plan.packets)
+		return;
+	buffer_init(&witness->packets_load.why);
+	witness->packets_load.begun = true;
+	witness->packets_load.alongside =
+		!pthread_create(&witness->packets_load.thread, NULL, load_packets, witness);
+	if (!witness->packets_load.alongside)
+		load_packets(witness);
+}
+
+static void end_loading_packets(struct witness *witness)
+{
+	if (witness->packets_load.alongside)
+		pthread_join(witness->packets_load.thread, NULL);
+	witness->packets_load.alongside = false;
+}
+
 static enum exit_status open_sockets(struct witness *witness)
 {
 	struct buffer why;
@@ -80,6 +120,10 @@ static enum exit_status open_sockets(struct witness *witness)
 	log_libbpf_forget();
 	error = socket_probe_open(&witness->sockets, &witness->plan, &witness->settings,
 				  witness->options->ring_size, &why);
+	if (!error) {
+		begin_loading_packets(witness);
+		error = socket_probe_load(witness->sockets, &why);
+	}
 	if (!error)
 		find_holders(witness);
 	if (!error)
@@ -150,16 +194,14 @@ static bool any_interface(const struct witness *witness)
 /* A part that the user asked for must work; a default part is left out and says so. */
 static enum exit_status open_packets(struct witness *witness)
 {
+	struct buffer *why = &witness->packets_load.why;
 	const char *part = "the packet programs do not load";
-	struct buffer why;
 	int error;
 
-	if (!witness->plan.packets)
+	if (!witness->packets_load.begun)
 		return EXIT_DONE;
-	buffer_init(&why);
-	log_libbpf_forget();
-	error = packet_probe_open(&witness->packets, &witness->plan, &witness->settings,
-				  socket_probe_maps(witness->sockets), &why);
+	end_loading_packets(witness);
+	error = witness->packets_load.error;
 	if (!error) {
 		part = "interfaces cannot be followed";
 		error = follow_interfaces(witness);
@@ -168,15 +210,14 @@ static enum exit_status open_packets(struct witness *witness)
 		part = "no interface could be attached";
 		error = -ENODEV;
 	}
-	if (!why.length)
-		buffer_add_string(&why, strerror(-error));
+	if (!why->length)
+		buffer_add_string(why, strerror(-error));
 	if (error && witness->options->packets_asked)
 		log_error("cannot read segments: %s (%.*s); try -v for the reasons", part,
-			  (int)why.length, why.data);
+			  (int)why->length, why->data);
 	else if (error)
 		log_warning("tracing states only, without segments: %s (%.*s)", part,
-			    (int)why.length, why.data);
-	buffer_done(&why);
+			    (int)why->length, why->data);
 	return error && witness->options->packets_asked ? EXIT_NOT_ATTACHED : EXIT_DONE;
 }
 
@@ -253,6 +294,8 @@ void witness_close(struct witness *witness)
 {
 	if (!witness)
 		return;
+	end_loading_packets(witness);
+	buffer_done(&witness->packets_load.why);
 	ring_close(witness->ring);
 	interfaces_close(witness->interfaces);
 	packet_probe_close(witness->packets);

@@ -89,6 +89,7 @@ static bool watch(struct bench *bench, struct buffer *why)
 	settings.tw_timer_handler = features.tw_timer_handler;
 	settings.hz = clock_hz();
 	return !socket_probe_open(&bench->probe, &plan, &settings, RING_SIZE, why) &&
+	       !socket_probe_load(bench->probe, why) &&
 	       !socket_probe_attach(bench->probe, &plan, why) &&
 	       !ring_open(&bench->ring, socket_probe_maps(bench->probe).ring, take, bench);
 }

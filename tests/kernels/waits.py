@@ -50,8 +50,8 @@ class Told:
 
 
 def refused_of(closes, sock_diag):
-    """The kinds that this kernel did not do. Where its table can be asked (`sock_diag`), ENOENT says
-    that what was to be destroyed had gone before, which is another story."""
+    """The kinds that this kernel did not do. Where its table can be asked (`sock_diag`), ENOENT
+    says that what was to be destroyed had gone before, which is another story."""
     return {close["refused"] for close in closes if "refused" in close and
             not (sock_diag and close["errno"] == "ENOENT")}
 

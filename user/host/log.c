@@ -14,16 +14,18 @@
 
 #define PREFIX "tcpclose-trace: "
 
-static struct {
-	bool verbose;
+static bool is_verbose;
+
+/* Of what libbpf complained; of each thread, as two may load programs at a time. */
+static _Thread_local struct {
 	char cause[256];
 	char program[64]; /* that was not loaded */
 	bool has_verdict;
-} log_state;
+} complaint;
 
 void log_set_verbose(bool verbose)
 {
-	log_state.verbose = verbose;
+	is_verbose = verbose;
 }
 
 /* One write per line, if it is no very long one, so that lines of several writers do not mix. */
@@ -76,7 +78,7 @@ void log_info(const char *format, ...)
 
 void log_debug(const char *format, ...)
 {
-	if (log_state.verbose)
+	if (is_verbose)
 		LOG_ARGUMENTS("", format);
 }
 
@@ -105,30 +107,30 @@ static void log_keep_program(const char *text)
 {
 	const char *name = strstr(text, "prog '"), *end;
 
-	if (log_state.program[0] || !name || !strstr(text, "failed to load"))
+	if (complaint.program[0] || !name || !strstr(text, "failed to load"))
 		return;
 	name += strlen("prog '");
 	end = strchr(name, '\'');
 	if (end)
-		snprintf(log_state.program, sizeof(log_state.program), "%.*s", (int)(end - name),
+		snprintf(complaint.program, sizeof(complaint.program), "%.*s", (int)(end - name),
 			 name);
 }
 
 static void log_keep_cause(const char *text)
 {
-	size_t used = strlen(log_state.cause);
+	size_t used = strlen(complaint.cause);
 	const char *verdict;
 	int length;
 
 	if (log_find_verdict(text, &verdict, &length)) {
-		if (!log_state.has_verdict)
-			snprintf(log_state.cause + used, sizeof(log_state.cause) - used, "%s%.*s",
+		if (!complaint.has_verdict)
+			snprintf(complaint.cause + used, sizeof(complaint.cause) - used, "%s%.*s",
 				 used ? ": " : "", length, verdict);
-		log_state.has_verdict = true;
+		complaint.has_verdict = true;
 	} else if (!used) {
 		if (strncmp(text, "libbpf: ", 8) == 0)
 			text += 8;
-		snprintf(log_state.cause, sizeof(log_state.cause), "%.*s", (int)strcspn(text, "\n"),
+		snprintf(complaint.cause, sizeof(complaint.cause), "%.*s", (int)strcspn(text, "\n"),
 			 text);
 	}
 }
@@ -138,7 +140,7 @@ static int log_libbpf(enum libbpf_print_level level, const char *format, va_list
 	char *text;
 
 	/* Debug messages are many and long: do not even format them for nobody. */
-	if (level == LIBBPF_DEBUG && !log_state.verbose)
+	if (level == LIBBPF_DEBUG && !is_verbose)
 		return 0;
 	if (vasprintf(&text, format, arguments) < 0)
 		return 0;
@@ -146,7 +148,7 @@ static int log_libbpf(enum libbpf_print_level level, const char *format, va_list
 		log_keep_cause(text);
 		log_keep_program(text);
 	}
-	if (log_state.verbose)
+	if (is_verbose)
 		for (const char *line = text; *line;) {
 			size_t length = strcspn(line, "\n");
 
@@ -164,17 +166,17 @@ void log_take_libbpf(void)
 
 void log_libbpf_forget(void)
 {
-	log_state.cause[0] = '\0';
-	log_state.program[0] = '\0';
-	log_state.has_verdict = false;
+	complaint.cause[0] = '\0';
+	complaint.program[0] = '\0';
+	complaint.has_verdict = false;
 }
 
 const char *log_libbpf_cause(void)
 {
-	return log_state.cause;
+	return complaint.cause;
 }
 
 const char *log_libbpf_program(void)
 {
-	return log_state.program;
+	return complaint.program;
 }

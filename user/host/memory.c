@@ -12,6 +12,7 @@
 
 void memory_keep(void)
 {
+	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, KEPT_BELOW);
 	mallopt(M_TRIM_THRESHOLD, 2 * KEPT_BELOW);
 }

@@ -7,7 +7,7 @@
 #ifndef TCPCLOSE_HOST_MEMORY_H
 #define TCPCLOSE_HOST_MEMORY_H
 
-/* From here on what is freed is kept for what comes next. */
+/* From here on what is freed is kept for what comes next, in whichever thread. */
 void memory_keep(void);
 /* What is free goes back now, and large pieces always when they are freed. */
 void memory_give_back(void);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "host/clock.h"
 #include "kernel/accept_links.h"
@@ -75,6 +76,33 @@ static int size_maps(struct socket *skeleton, const struct plan *plan,
 	return error;
 }
 
+/* Before the others, which come with the programs. */
+static int create_map(struct bpf_map *map)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = bpf_map__map_flags(map));
+	int descriptor =
+		bpf_map_create(bpf_map__type(map), bpf_map__name(map), bpf_map__key_size(map),
+			       bpf_map__value_size(map), bpf_map__max_entries(map), &options);
+	int error;
+
+	if (descriptor < 0)
+		return descriptor;
+	error = bpf_map__reuse_fd(map, descriptor);
+	close(descriptor);
+	return error;
+}
+
+static int create_shared_maps(const struct socket *skeleton)
+{
+	int error = create_map(skeleton->maps.ring);
+
+	if (!error)
+		error = create_map(skeleton->maps.lost);
+	if (!error)
+		error = create_map(skeleton->maps.wanted_flows);
+	return error;
+}
+
 static int map_tables(struct socket_probe *probe)
 {
 	void *held = mmap(NULL, sizeof(*probe->held), PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -105,14 +133,9 @@ int socket_probe_open(struct socket_probe **result, const struct plan *plan,
 	choose_programs(probe->skeleton, plan);
 	error = size_maps(probe->skeleton, plan, settings, ring_size);
 	if (!error)
-		error = socket__load(probe->skeleton);
+		error = create_shared_maps(probe->skeleton);
 	if (error)
-		reason_add(why, "the kernel refused the socket programs", error);
-	if (error)
-		goto out;
-	error = map_tables(probe);
-	if (error)
-		reason_add(why, "the tables of the socket programs cannot be mapped", error);
+		reason_add(why, "the kernel refused the maps for records", error);
 out:
 	if (error) {
 		socket_probe_close(probe);
@@ -120,6 +143,20 @@ out:
 	}
 	*result = probe;
 	return 0;
+}
+
+int socket_probe_load(struct socket_probe *probe, struct buffer *why)
+{
+	int error = socket__load(probe->skeleton);
+
+	if (error) {
+		reason_add(why, "the kernel refused the socket programs", error);
+		return error;
+	}
+	error = map_tables(probe);
+	if (error)
+		reason_add(why, "the tables of the socket programs cannot be mapped", error);
+	return error;
 }
 
 int socket_probe_list(struct socket_probe *probe)

@@ -22,10 +22,12 @@ struct shared_maps {
 	int wanted_flows;
 };
 
-/* Loads the programs; ring_size is a power of two and whole pages. On failure a negative errno
- * and in `why` what failed, one clause. */
+/* There are its maps, but no programs yet; ring_size is a power of two and whole pages. On failure
+ * a negative errno and in `why` what failed, one clause. */
 int socket_probe_open(struct socket_probe **probe, const struct plan *plan,
 		      const struct settings *settings, size_t ring_size, struct buffer *why);
+/* Loads the programs. As above. */
+int socket_probe_load(struct socket_probe *probe, struct buffer *why);
 void socket_probe_close(struct socket_probe *probe);
 
 /* See task_files_list(); if the plan has it. */
@@ -38,6 +40,7 @@ int socket_probe_attach(struct socket_probe *probe, const struct plan *plan, str
 /* Detaches; the maps stay readable until the close. */
 void socket_probe_detach(struct socket_probe *probe);
 
+/* From the open on: who else uses them need not wait for the programs. */
 struct shared_maps socket_probe_maps(const struct socket_probe *probe);
 
 /* The first socket in this namespace is to be told again (RECORD_NAMESPACE). */
