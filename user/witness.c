@@ -44,6 +44,7 @@ struct witness {
 		pthread_t thread;
 		bool begun;
 		bool alongside; /* that thread does it */
+		struct shared_maps maps;
 		int error;
 		struct buffer why;
 	} packets_load;
@@ -86,7 +87,7 @@ static void *load_packets(void *context)
 	log_libbpf_forget();
 	witness->packets_load.error =
 		packet_probe_open(&witness->packets, &witness->plan, &witness->settings,
-				  socket_probe_maps(witness->sockets), &witness->packets_load.why);
+				  witness->packets_load.maps, &witness->packets_load.why);
 	return NULL;
 }
 
@@ -97,6 +98,7 @@ static void begin_loading_packets(struct witness *witness)
 	if (!witness->plan.packets)
 		return;
 	buffer_init(&witness->packets_load.why);
+	witness->packets_load.maps = socket_probe_maps(witness->sockets);
 	witness->packets_load.begun = true;
 	witness->packets_load.alongside =
 		!pthread_create(&witness->packets_load.thread, NULL, load_packets, witness);

@@ -360,6 +360,29 @@ static void test_one_frame_at_two_hooks(void **state)
 		     PCAPNG_ENHANCED_PACKET, PCAPNG_ENHANCED_PACKET, PCAPNG_ENHANCED_PACKET);
 }
 
+/* Frames of the same numbers that come between the two, however many: a flood costs no more. */
+static void test_frames_alike(void **state)
+{
+	struct segment_with_tail out = segment_of(1, 2, HOOK_TC_EGRESS), in, other;
+
+	(void)state;
+	out.segment.header.length = sizeof(out);
+	out.tail.original = out.tail.captured = 66;
+	in = other = out;
+	in.segment.hook = HOOK_TC_INGRESS;
+	for (unsigned int between = 63; between < 65; between++) {
+		open_recorder();
+		recorder_add(recorder, &out.segment.header);
+		for (uint8_t i = 1; i <= between; i++) {
+			other.tail.bytes[65] = i;
+			recorder_add(recorder, &other.segment.header);
+		}
+		recorder_add(recorder, &in.segment.header);
+		close_recorder();
+		assert_int_equal(read_blocks("file"), between < 64 ? 3 + 64 : 3 + 66);
+	}
+}
+
 /* A tail that cannot be is none. */
 static void test_bad_tail(void **state)
 {
@@ -576,15 +599,25 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_start),         TEST(test_file_is_private_and_emptied),
-		TEST(test_order),         TEST(test_many_come_late),
-		TEST(test_state_entry),   TEST(test_captured_packet),
-		TEST(test_interfaces),    TEST(test_made_headers),
-		TEST(test_no_link_layer), TEST(test_one_frame_at_two_hooks),
-		TEST(test_bad_tail),      TEST(test_comments),
-		TEST(test_late_comment),  TEST(test_odd_comments),
-		TEST(test_ticks),         TEST(test_more_than_an_option_holds),
-		TEST(test_waiting),       TEST(test_room),
+		TEST(test_start),
+		TEST(test_file_is_private_and_emptied),
+		TEST(test_order),
+		TEST(test_many_come_late),
+		TEST(test_state_entry),
+		TEST(test_captured_packet),
+		TEST(test_interfaces),
+		TEST(test_made_headers),
+		TEST(test_no_link_layer),
+		TEST(test_one_frame_at_two_hooks),
+		TEST(test_frames_alike),
+		TEST(test_bad_tail),
+		TEST(test_comments),
+		TEST(test_late_comment),
+		TEST(test_odd_comments),
+		TEST(test_ticks),
+		TEST(test_more_than_an_option_holds),
+		TEST(test_waiting),
+		TEST(test_room),
 		TEST(test_not_recorded),
 	};
 

@@ -22,8 +22,8 @@
 /* What the fields that follow a record may take: three records of one frame, one for each hook, fit
  * an option of pcapng. */
 #define FIELDS_LIMIT (1u << 14)
-/* So many of those that look alike are looked at, from the latest on. Nobody forges more than that
- * between two hooks; of a flood of the same segment each would else be compared with all. */
+/* So many of those that look alike are looked at, from the latest on: of a flood of the same
+ * segment each would else be compared with all. */
 #define FRAMES_ALIKE 64
 
 struct recorder {

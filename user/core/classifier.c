@@ -7,6 +7,7 @@
 #include "core/inference.h"
 #include "core/joined.h"
 #include "core/report.h"
+#include "core/segment.h"
 
 /* A direction that stayed open this long after the other had closed was left open on purpose. */
 #define HALF_CLOSE_LASTS 1000000000ull
@@ -376,10 +377,27 @@ static bool denies_a_segment(enum close_kind kind)
 	return kind == KIND_THREE_WAY || kind == KIND_SILENT || kind == KIND_RESET;
 }
 
+/* A RST of the peer's may be lost on its way: it was seen here, or the socket says that it came. */
+static bool saw_reset(const struct connection_view *connection, const struct findings *found,
+		      const struct connection_end *end)
+{
+	const struct segment *rst;
+
+	if (found->rst == NO_SEGMENT)
+		return false;
+	if (found->rst_by_local || end->socket.error)
+		return true;
+	rst = &connection->segments[found->rst];
+	for (unsigned int i = 0; i < rst->sighting_count; i++)
+		if (sighting_is_arrival(&rst->sightings[i], &end->socket))
+			return true;
+	return false;
+}
+
 /* A verdict is observed when the segments it names were seen or the kernel itself told of them, and
  * when nothing was lost that it denies. */
-static bool is_inferred(const struct verdict *verdict, const struct findings *found,
-			const struct connection_end *end)
+static bool is_inferred(const struct verdict *verdict, const struct connection_view *connection,
+			const struct findings *found, const struct connection_end *end)
 {
 	if (!end->has_socket)
 		return true;
@@ -393,8 +411,8 @@ static bool is_inferred(const struct verdict *verdict, const struct findings *fo
 		return found->passed[TCP_STATE_CLOSING] < 0;
 	case KIND_RESET:
 	case KIND_RESET_AFTER_FIN:
-		return found->rst == NO_SEGMENT && !end->socket.reset_sent &&
-		       !end->socket.reset_received;
+		return !end->socket.reset_sent && !end->socket.reset_received &&
+		       !saw_reset(connection, found, end);
 	case KIND_TIMEOUT:
 		return end->socket.given_up;
 	default:
@@ -411,7 +429,7 @@ struct verdict classify(const struct connection_view *connection, unsigned int l
 	judge_reset(&verdict, &found, end);
 	verdict.closed_by = find_closer(connection, &found, local, verdict.kind);
 	verdict.cause = find_cause(&verdict, &found, end);
-	verdict.inferred = is_inferred(&verdict, &found, end);
+	verdict.inferred = is_inferred(&verdict, connection, &found, end);
 	judge_half_close(&verdict, connection, &found);
 	if (verdict.has_reset)
 		add_segment(&verdict, found.rst);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "core/orphan.h"
 
+#include "core/segment.h"
 #include "core/socket.h"
 
 /* A FIN this long before its receiver's socket was swapped for a mini-socket was not for that. */
@@ -26,12 +27,6 @@ static enum tcp_state orphan_becomes(const struct end_state *orphan, bool from_p
 	return !expects || ahead + segment->payload == 0 ? TCP_STATE_TIME_WAIT : TCP_STATE_UNKNOWN;
 }
 
-static bool is_arrival(const struct socket_facts *socket, const struct sighting *sighting)
-{
-	return sighting->source == socket->source && sighting->netns == socket->netns &&
-	       sighting->hook != HOOK_TC_EGRESS;
-}
-
 /* Whether what arrives at this end is seen there. */
 static bool arrivals_are_seen(const struct connection *connection, unsigned int end)
 {
@@ -40,7 +35,8 @@ static bool arrivals_are_seen(const struct connection *connection, unsigned int 
 	for (uint32_t i = 0; i < view->segment_count; i++)
 		for (unsigned int k = 0; k < view->segments[i].sighting_count; k++)
 			if (view->segments[i].sender != end &&
-			    is_arrival(&view->ends[end].socket, &view->segments[i].sightings[k]))
+			    sighting_is_arrival(&view->segments[i].sightings[k],
+						&view->ends[end].socket))
 				return true;
 	return false;
 }
@@ -66,7 +62,7 @@ static const struct sighting *sighting_at(const struct connection *connection,
 
 		if (sighting->source != ends[end].socket.source)
 			continue;
-		if (strictly ? !is_arrival(&ends[end].socket, sighting)
+		if (strictly ? !sighting_is_arrival(sighting, &ends[end].socket)
 			     : arrives && is_departure(&ends[!end], sighting))
 			continue;
 		if (!found || arrives)

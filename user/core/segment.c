@@ -44,6 +44,12 @@ static bool seen_by(const struct segment *segment, unsigned int source)
 	return false;
 }
 
+bool sighting_is_arrival(const struct sighting *sighting, const struct socket_facts *socket)
+{
+	return sighting->source == socket->source && sighting->netns == socket->netns &&
+	       sighting->hook != HOOK_TC_EGRESS;
+}
+
 static uint64_t frame_of(const struct segment_record *record)
 {
 	const struct segment_with_tail *with_tail = (const void *)record;

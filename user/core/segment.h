@@ -29,4 +29,7 @@ const struct segment *segment_begin(struct connection *connection,
 				    const struct segment_record *record, unsigned int sender,
 				    uint32_t limit);
 
+/* Whether that is where the socket is, and the segment came to it. */
+bool sighting_is_arrival(const struct sighting *sighting, const struct socket_facts *socket);
+
 #endif
