@@ -377,19 +377,27 @@ static bool denies_a_segment(enum close_kind kind)
 	return kind == KIND_THREE_WAY || kind == KIND_SILENT || kind == KIND_RESET;
 }
 
-/* A RST of the peer's may be lost on its way: it was seen here, or the socket says that it came. */
-static bool saw_reset(const struct connection_view *connection, const struct findings *found,
-		      const struct connection_end *end)
+/* A RST of the peer's may be lost on its way, so it is seen when it is seen here. */
+static bool is_reset_here(const struct segment *segment, const struct connection_view *connection,
+			  unsigned int local)
 {
-	const struct segment *rst;
+	const struct socket_facts *socket = &connection->ends[local].socket;
 
-	if (found->rst == NO_SEGMENT)
-		return false;
-	if (found->rst_by_local || end->socket.error)
-		return true;
-	rst = &connection->segments[found->rst];
-	for (unsigned int i = 0; i < rst->sighting_count; i++)
-		if (sighting_is_arrival(&rst->sightings[i], &end->socket))
+	if (!(segment->flags & SEGMENT_RST) || segment->sender == local)
+		return segment->flags & SEGMENT_RST;
+	for (unsigned int i = 0; i < segment->sighting_count; i++)
+		if (sighting_is_arrival(&segment->sightings[i], socket))
+			return true;
+	return false;
+}
+
+static bool saw_reset(const struct connection_view *connection, const struct findings *found,
+		      unsigned int local)
+{
+	if (found->rst == NO_SEGMENT || connection->ends[local].socket.error)
+		return found->rst != NO_SEGMENT;
+	for (uint32_t i = (uint32_t)found->rst; i < connection->segment_count; i++)
+		if (is_reset_here(&connection->segments[i], connection, local))
 			return true;
 	return false;
 }
@@ -397,8 +405,10 @@ static bool saw_reset(const struct connection_view *connection, const struct fin
 /* A verdict is observed when the segments it names were seen or the kernel itself told of them, and
  * when nothing was lost that it denies. */
 static bool is_inferred(const struct verdict *verdict, const struct connection_view *connection,
-			const struct findings *found, const struct connection_end *end)
+			const struct findings *found, unsigned int local)
 {
+	const struct connection_end *end = &connection->ends[local];
+
 	if (!end->has_socket)
 		return true;
 	if (end->socket.gap && denies_a_segment(verdict->kind))
@@ -412,7 +422,7 @@ static bool is_inferred(const struct verdict *verdict, const struct connection_v
 	case KIND_RESET:
 	case KIND_RESET_AFTER_FIN:
 		return !end->socket.reset_sent && !end->socket.reset_received &&
-		       !saw_reset(connection, found, end);
+		       !saw_reset(connection, found, local);
 	case KIND_TIMEOUT:
 		return end->socket.given_up;
 	default:
@@ -429,7 +439,7 @@ struct verdict classify(const struct connection_view *connection, unsigned int l
 	judge_reset(&verdict, &found, end);
 	verdict.closed_by = find_closer(connection, &found, local, verdict.kind);
 	verdict.cause = find_cause(&verdict, &found, end);
-	verdict.inferred = is_inferred(&verdict, connection, &found, end);
+	verdict.inferred = is_inferred(&verdict, connection, &found, local);
 	judge_half_close(&verdict, connection, &found);
 	if (verdict.has_reset)
 		add_segment(&verdict, found.rst);
