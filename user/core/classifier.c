@@ -371,10 +371,12 @@ static void judge_reset(struct verdict *verdict, const struct findings *found,
 		verdict->reset_reason = socket->reset_reason;
 }
 
-/* It rests on a segment that was not there: a FIN, an ACK of its own. */
+/* It rests on a segment that was not there: a FIN, one that crossed the other, an ACK of its own.
+ */
 static bool denies_a_segment(enum close_kind kind)
 {
-	return kind == KIND_THREE_WAY || kind == KIND_SILENT || kind == KIND_RESET;
+	return kind == KIND_FOUR_WAY || kind == KIND_THREE_WAY || kind == KIND_SILENT ||
+	       kind == KIND_RESET;
 }
 
 /* A RST of the peer's may be lost on its way, so it is seen when it is seen here. */

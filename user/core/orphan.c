@@ -138,21 +138,23 @@ struct connection *orphan_find(const struct connection_table *table,
 	return NULL;
 }
 
-/* The kernel restarts the timer of an orphan when it is TIME_WAIT already: the FIN came. Its
- * segment may have told so before. */
+/* The kernel restarts the timer of an orphan when it is TIME_WAIT already: the FIN came, or where
+ * that may have been lost, came again. Its segment may have told so before. */
 static void become_time_wait(struct connection *connection, unsigned int end, uint64_t time)
 {
+	bool observed = !(connection->ends[end].incomplete & INCOMPLETE_LOST_RECORDS);
 	struct connection_end *shown = &connection->view.ends[end];
 	struct state_change *last;
 
 	if (connection->ends[end].orphan) {
-		end_orphan(connection, end, TIME_WAIT_BY_FIN, time, true);
+		end_orphan(connection, end, TIME_WAIT_BY_FIN, time, observed);
 		return;
 	}
 	if (connection->ends[end].orphan_end != TIME_WAIT_BY_FIN || !shown->state_count)
 		return;
 	last = &shown->states[shown->state_count - 1];
-	if (last->to != TCP_STATE_TIME_WAIT || last->observed || time > last->time + RESTART_WITHIN)
+	if (last->to != TCP_STATE_TIME_WAIT || last->observed || !observed ||
+	    time > last->time + RESTART_WITHIN)
 		return;
 	last->observed = true;
 	last->time = time;
