@@ -24,7 +24,7 @@ static void add_outside(struct buffer *out, const char *name, size_t length, con
 static void add_time(struct output *output, uint64_t time)
 {
 	buffer_add_char(&output->out, '"');
-	buffer_add_timestamp(&output->out, (int64_t)time + output->options.wall_offset);
+	buffer_add_timestamp(&output->out, output_wall(&output->options, time));
 	buffer_add_char(&output->out, '"');
 }
 

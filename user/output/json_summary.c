@@ -195,7 +195,7 @@ void json_time_wait_summary(struct output *output, const struct time_wait_view *
 	struct buffer *out = &output->out;
 
 	buffer_add_literal(out, "{\"type\":\"time_wait_summary\",\"schema\":1,\"ts\":\"");
-	buffer_add_timestamp(out, (int64_t)view->time + output->options.wall_offset);
+	buffer_add_timestamp(out, output_wall(&output->options, view->time));
 	buffer_add_char(out, '"');
 	add_totals(out, view);
 	buffer_add_literal(out, ",\"ports\":[");

@@ -30,7 +30,7 @@ void json_add_identity(struct output *output, const char *type, const uint64_t i
 		buffer_add_char(out, '"');
 	}
 	buffer_add_literal(out, ",\"ts\":\"");
-	buffer_add_timestamp(out, (int64_t)time + output->options.wall_offset);
+	buffer_add_timestamp(out, output_wall(&output->options, time));
 	buffer_add_char(out, '"');
 }
 

@@ -45,6 +45,12 @@ struct output_options {
 	const struct output_join *join; /* NULL: there is one source of records */
 };
 
+/* Since 1970, of a time of the boot clock. That a file tells may be any number. */
+static inline int64_t output_wall(const struct output_options *options, uint64_t time)
+{
+	return (int64_t)(time + (uint64_t)options->wall_offset);
+}
+
 struct output {
 	const struct output_format *format;
 	struct output_options options;

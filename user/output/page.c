@@ -104,7 +104,7 @@ int64_t page_since_base(struct output *output, uint64_t time)
 	struct page *page = output->page;
 
 	if (!page->has_base) {
-		int64_t wall = (int64_t)time + output->options.wall_offset;
+		int64_t wall = output_wall(&output->options, time);
 
 		page->has_base = true;
 		page->base = page->last_time = time;

@@ -54,7 +54,7 @@ static void put_head(struct screen *screen, const struct close_wait_view *view)
 	size_t width;
 
 	buffer_init(&clock);
-	buffer_add_clock(&clock, (int64_t)view->time + screen->options->wall_offset);
+	buffer_add_clock(&clock, output_wall(screen->options, view->time));
 	if (screen->width < NARROW && !clock.failed)
 		clock.length -= sizeof(".123") - 1;
 	buffer_add_string(&clock, view->final ? " UTC, the last" : " UTC");

@@ -20,7 +20,7 @@
 /* Of the day before also the date. */
 static void add_since(struct screen *screen, struct buffer *out, uint64_t since, uint64_t age)
 {
-	int64_t time = (int64_t)since + screen->options->wall_offset;
+	int64_t time = output_wall(screen->options, since);
 
 	buffer_add_literal(out, "since ");
 	if (age < 12 * HOUR) {

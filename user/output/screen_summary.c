@@ -32,7 +32,7 @@ static void put_head(struct screen *screen, const struct time_wait_view *view)
 	buffer_add_literal(out, "left ");
 	add_rate(out, view->left_rate);
 	text_pad(out, start, 62);
-	buffer_add_clock(out, (int64_t)view->time + screen->options->wall_offset);
+	buffer_add_clock(out, output_wall(screen->options, view->time));
 	buffer_add_string(out, view->final ? " UTC, the last" : " UTC");
 	screen_end_line(screen, SCREEN_BOLD);
 	if (view->missed) {

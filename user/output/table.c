@@ -52,7 +52,7 @@ static void table_teardown(struct output *output, const struct teardown_report *
 	bool counted = report_bytes(report, &sent, &received);
 	size_t start;
 
-	buffer_add_clock(out, (int64_t)report->time + output->options.wall_offset);
+	buffer_add_clock(out, output_wall(&output->options, report->time));
 	buffer_add_char(out, ' ');
 	column_add_process(out, local->has_socket ? owner->pid : 0, owner->comm);
 	column_add_endpoint(output, flow.local, flow.local_port);
@@ -89,7 +89,7 @@ void table_time_wait_summary(struct output *output, const struct time_wait_view 
 		buffer_add_literal(out, "TIME(UTC)    POPULATION  ENTERED/s     LEFT/s    TIMER  "
 					"CONNECT      SYN    RESET DESTROYED    NEVER RUN_OUT_S\n");
 	output->summarized = true;
-	buffer_add_clock(out, (int64_t)view->time + output->options.wall_offset);
+	buffer_add_clock(out, output_wall(&output->options, view->time));
 	buffer_add_char(out, ' ');
 	column_add_number(out, true, view->total.now, 10);
 	start = out->length;

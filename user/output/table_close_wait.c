@@ -46,7 +46,7 @@ void table_close_wait(struct output *output, const struct close_wait_report *rep
 	const struct task *creator = &report->created.task;
 	struct buffer *out = &output->out;
 
-	buffer_add_clock(out, (int64_t)report->time + output->options.wall_offset);
+	buffer_add_clock(out, output_wall(&output->options, report->time));
 	buffer_add_char(out, ' ');
 	if (holder)
 		column_add_process(out, holder->pid, holder->comm);
@@ -89,7 +89,7 @@ static void add_line(struct output *output, const struct close_wait_report *repo
 	struct buffer *out = &output->out;
 	size_t start;
 
-	buffer_add_clock(out, (int64_t)report->time + output->options.wall_offset);
+	buffer_add_clock(out, output_wall(&output->options, report->time));
 	buffer_add_char(out, ' ');
 	column_add_time(out, true, !report->since, report->age, SECOND, 11);
 	column_add_process(out, holder ? holder->pid : 0, holder ? holder->comm : "");
