@@ -483,7 +483,8 @@ void waiting_advance(struct waiting *waiting, uint64_t now)
 	while ((first = heap_first(&waiting->table.questions)) && first->time <= now)
 		ask_again(waiting, container_of(first, struct time_wait_notes, question),
 			  first->time);
-	while (waiting_overdue(waiting) <= now)
+	/* The time that a file tells may be that of "never", too. */
+	while (waiting->table.oldest && waiting_overdue(waiting) <= now)
 		give_up(waiting, waiting->table.oldest, waiting_overdue(waiting));
 }
 
