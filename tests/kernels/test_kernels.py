@@ -45,7 +45,8 @@ REFUSED = {"types": r"trace: no kernel types \(.+\); \w+",
            "ring --without ringbuf": r"trace: no BPF ring buffer \(.+\); \w+"}
 OLDER = {"kernel": r"trace: no (kernel types|BPF ring buffer) \(.+\); \w+"}
 # With three capabilities and little locked memory, where that counts.
-LOCKED = {"memory": r"\w+ \w+: .+ Operation not permitted.*; before Linux 5\.11 .*LimitMEMLOCK.*"}
+LOCKED = {"memory": r"\w+ \w+: .+ Operation not permitted( \(.+\))?; "
+                    r"before Linux 5\.11 .*LimitMEMLOCK.*"}
 LOCKED_BEFORE = (5, 11)
 
 

@@ -178,6 +178,14 @@ static void test_every_field(void **state)
 
 static void test_zeros(void **state)
 {
+	static const char *const begins[] = {
+		"TCPCLOSE_KIND=state\n",     "TCPCLOSE_KIND=segment\n",
+		"TCPCLOSE_KIND=reset\n",     "TCPCLOSE_KIND=retransmit\n",
+		"TCPCLOSE_KIND=time_wait\n", "TCPCLOSE_KIND=namespace\n",
+		"TCPCLOSE_KIND=owner\n",     "TCPCLOSE_KIND=loss\n",
+		"TCPCLOSE_KIND=end\n",       "TCPCLOSE_KIND=tick\n",
+	};
+
 	(void)state;
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		size_t size = record_fields_size(kinds[i]);
@@ -187,6 +195,7 @@ static void test_zeros(void **state)
 		assert_true(record_fields_add(&out, &record.header));
 		back = given_back(&out);
 		assert_memory_equal(&back, &record, size);
+		assert_memory_equal(out.data, begins[i], strlen(begins[i]));
 		buffer_clear(&out);
 	}
 }

@@ -339,7 +339,7 @@ static void test_full_disk(void **state)
 		least = written.count < least ? written.count : least;
 		most = written.count > most ? written.count : most;
 	}
-	assert_in_range(least, 12, 20);
+	assert_in_range(least, 14, 20);
 	assert_in_range(most, least + 2, 26);
 }
 

@@ -371,36 +371,30 @@ static void judge_reset(struct verdict *verdict, const struct findings *found,
 		verdict->reset_reason = socket->reset_reason;
 }
 
-/* It rests on a segment that was not there: a FIN, one that crossed the other, an ACK of its own.
- */
+/* It rests on a segment that was not there: a FIN, a FIN that crossed, an ACK of its own. */
 static bool denies_a_segment(enum close_kind kind)
 {
 	return kind == KIND_FOUR_WAY || kind == KIND_THREE_WAY || kind == KIND_SILENT ||
 	       kind == KIND_RESET;
 }
 
-/* A RST of the peer's may be lost on its way, so it is seen when it is seen here. */
-static bool is_reset_here(const struct segment *segment, const struct connection_view *connection,
-			  unsigned int local)
-{
-	const struct socket_facts *socket = &connection->ends[local].socket;
-
-	if (!(segment->flags & SEGMENT_RST) || segment->sender == local)
-		return segment->flags & SEGMENT_RST;
-	for (unsigned int i = 0; i < segment->sighting_count; i++)
-		if (sighting_is_arrival(&segment->sightings[i], socket))
-			return true;
-	return false;
-}
-
+/* A RST that left here, or came here: the peer's may be lost on its way. */
 static bool saw_reset(const struct connection_view *connection, const struct findings *found,
 		      unsigned int local)
 {
-	if (found->rst == NO_SEGMENT || connection->ends[local].socket.error)
-		return found->rst != NO_SEGMENT;
-	for (uint32_t i = (uint32_t)found->rst; i < connection->segment_count; i++)
-		if (is_reset_here(&connection->segments[i], connection, local))
+	const struct socket_facts *socket = &connection->ends[local].socket;
+
+	if (found->rst == NO_SEGMENT)
+		return false;
+	if (socket->error)
+		return true;
+	for (uint32_t i = (uint32_t)found->rst; i < connection->segment_count; i++) {
+		const struct segment *segment = &connection->segments[i];
+
+		if (segment->flags & SEGMENT_RST &&
+		    (segment->sender == local || segment_arrived(segment, socket)))
 			return true;
+	}
 	return false;
 }
 

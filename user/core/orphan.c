@@ -33,11 +33,9 @@ static bool arrivals_are_seen(const struct connection *connection, unsigned int 
 	const struct connection_view *view = &connection->view;
 
 	for (uint32_t i = 0; i < view->segment_count; i++)
-		for (unsigned int k = 0; k < view->segments[i].sighting_count; k++)
-			if (view->segments[i].sender != end &&
-			    sighting_is_arrival(&view->segments[i].sightings[k],
-						&view->ends[end].socket))
-				return true;
+		if (view->segments[i].sender != end &&
+		    segment_arrived(&view->segments[i], &view->ends[end].socket))
+			return true;
 	return false;
 }
 

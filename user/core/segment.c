@@ -50,6 +50,14 @@ bool sighting_is_arrival(const struct sighting *sighting, const struct socket_fa
 	       sighting->hook != HOOK_TC_EGRESS;
 }
 
+bool segment_arrived(const struct segment *segment, const struct socket_facts *socket)
+{
+	for (unsigned int i = 0; i < segment->sighting_count; i++)
+		if (sighting_is_arrival(&segment->sightings[i], socket))
+			return true;
+	return false;
+}
+
 static uint64_t frame_of(const struct segment_record *record)
 {
 	const struct segment_with_tail *with_tail = (const void *)record;

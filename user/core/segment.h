@@ -31,5 +31,7 @@ const struct segment *segment_begin(struct connection *connection,
 
 /* Whether that is where the socket is, and the segment came to it. */
 bool sighting_is_arrival(const struct sighting *sighting, const struct socket_facts *socket);
+/* Whether it was seen to do so. */
+bool segment_arrived(const struct segment *segment, const struct socket_facts *socket);
 
 #endif
