@@ -12,12 +12,24 @@
 
 #include "record.h"
 #include "settings.h"
+#include "stage.h"
 
 /* Value: records. Writers: every program, by emit.bpf.h. Reader and deleter: user space.
  * Bound: its size, set by user space before the load. */
 struct ring_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 24);
+};
+
+/* Key: processor * STAGE_LEVELS + level; value: records on their way into the ring. Writers: every
+ * program, by emit.bpf.h. Reader: user space, by mmap(), of `used` only. Bound: one page each; user
+ * space sets how many before the load. */
+struct stages_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, STAGE_LEVELS);
+	__type(key, __u32);
+	__type(value, struct stage);
 };
 
 /* Key: enum record_kind; value: how many found no room in the ring. Writers: emit.bpf.h. Reader:
@@ -41,6 +53,7 @@ struct wanted_flows_map {
 };
 
 extern struct ring_map ring SEC(".maps");
+extern struct stages_map stages SEC(".maps");
 extern struct lost_map lost SEC(".maps");
 extern struct wanted_flows_map wanted_flows SEC(".maps");
 extern const volatile struct settings settings;

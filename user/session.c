@@ -24,8 +24,6 @@
 #include "witness.h"
 
 #define MS 1000000ull
-/* Records gather in the ring this long before they are taken: one wake-up for many. */
-#define BATCH (20 * MS)
 /* So many are taken in less than a report waits for its last segments. */
 #define LOSS_CHECK 4096
 
@@ -89,16 +87,15 @@ static void advance(struct session *session, uint64_t now)
 }
 
 /* Every call of the core passes here, or through advance(). */
-static int take(void *context, const struct record *record, size_t length)
+static void take(void *context, const struct record *record, size_t length)
 {
 	struct session *session = context;
 
 	if (!correlator_feed(session->correlator, record, length))
-		return 0; /* nor can anybody else read it */
+		return; /* nor can anybody else read it */
 	if (session->scribe)
 		scribe_add(session->scribe, record);
 	witness_complete(session->witness, record, take, session);
-	return 0;
 }
 
 static void warn_of_loss(struct session *session, enum loss_cause cause)
@@ -116,6 +113,18 @@ static void warn_of_loss(struct session *session, enum loss_cause cause)
 	};
 
 	log_warning_once(&session->loss_warnings[cause], "%s", sentences[cause]);
+}
+
+/* Who replays this takes records as late as others' may be: all that was taken here before a loss
+ * comes before it there, too. */
+static void settle_before_loss(struct session *session)
+{
+	const struct record tick = {
+		.length = sizeof(tick), .kind = RECORD_TICK, .time = session->newest};
+
+	correlator_feed(session->correlator, &tick, sizeof(tick));
+	if (session->scribe)
+		scribe_add(session->scribe, &tick);
 }
 
 /* What never arrived: told to the core as a record, and to the user once for each cause. It comes
@@ -146,13 +155,15 @@ static void check_loss(struct session *session)
 			*known = loss.records[cause][kind];
 			warn_of_loss(session, (enum loss_cause)cause);
 		}
-		if (record.count)
-			take(session, &record.header, sizeof(record));
+		if (!record.count)
+			continue;
+		settle_before_loss(session);
+		take(session, &record.header, sizeof(record));
 	}
 }
 
 /* From the ring, which may give very many at once. */
-static int take_of_many(void *context, const struct record *record, size_t length)
+static void take_of_many(void *context, const struct record *record, size_t length)
 {
 	struct session *session = context;
 
@@ -160,7 +171,7 @@ static int take_of_many(void *context, const struct record *record, size_t lengt
 		check_loss(session);
 	if (record->time > session->newest)
 		session->newest = record->time;
-	return take(session, record, length);
+	take(session, record, length);
 }
 
 /* What was found missing may have ended for a reason that is in the ring by now: that comes first.
@@ -170,7 +181,7 @@ static void look(struct session *session, uint64_t now)
 	if (!session->questions)
 		return;
 	if (questions_look(session->questions, now)) {
-		witness_drain(session->witness);
+		witness_drain_all(session->witness);
 		questions_answer(session->questions, take, session);
 	}
 	questions_compare(session->questions, session->correlator, now);
@@ -203,28 +214,32 @@ static void watch_leaks(struct session *session, uint64_t now)
 				 strerror(error ? -error : ENOMEM));
 }
 
-/* Every record up to when has been taken. */
-static uint64_t told_until(const struct session *session, int count, uint64_t now)
+/* When to drain the ring again; 0: when it tells. */
+static uint64_t after(enum ring_rest rest)
 {
-	return count == RING_MORE ? session->newest - correlator_defaults.tolerance : now;
+	static const uint64_t pauses[] = {
+		[RING_GATHERS] = RING_BATCH,
+		[RING_IS_BEHIND] = 0,
+		[RING_WAITS] = MS,
+	};
+
+	return rest == RING_QUIET ? 0 : clock_boot() + pauses[rest];
 }
 
-/* Takes what the ring holds and lets the core act on it. When to do so again; 0: when the ring
- * tells, there was nothing. */
+/* Takes what the ring holds and lets the core act on it. When to do so again, as above. */
 static uint64_t drain(struct session *session)
 {
 	uint64_t now = clock_boot();
-	int count;
+	enum ring_rest rest;
 
 	check_loss(session);
-	count = witness_drain(session->witness);
-	advance(session, told_until(session, count, now));
-	look(session, now);
+	rest = witness_drain(session->witness, now);
+	advance(session, witness_taken_until(session->witness));
+	if (rest != RING_WAITS)
+		look(session, now);
 	watch_leaks(session, now);
 	teller_write(&session->teller);
-	if (!count)
-		return 0;
-	return clock_boot() + (count == RING_MORE ? 0 : BATCH);
+	return after(rest);
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b)
@@ -287,7 +302,7 @@ static void flush(struct session *session)
 	struct record end = {.length = sizeof(end), .kind = RECORD_END, .time = clock_boot()};
 
 	witness_detach(session->witness);
-	witness_drain(session->witness);
+	witness_drain_all(session->witness);
 	check_loss(session);
 	take(session, &end, sizeof(end));
 	teller_end(&session->teller, correlator_stats(session->correlator),
@@ -343,7 +358,7 @@ static void drain_meanwhile(void *context)
 {
 	const struct session *session = context;
 
-	witness_drain(session->witness);
+	witness_drain(session->witness, clock_boot());
 }
 
 static enum exit_status open_leaks(struct session *session, const struct features *features)
@@ -363,6 +378,7 @@ static enum exit_status open_leaks(struct session *session, const struct feature
 enum exit_status session_run(const struct options *options, const struct features *features)
 {
 	struct session session = {.options = options};
+	struct correlator_settings settings = correlator_defaults;
 	struct correlator_listener listener = {
 		.teardown = report_teardown,
 		.time_wait = report_time_wait,
@@ -380,7 +396,8 @@ enum exit_status session_run(const struct options *options, const struct feature
 						  witness_must_look(session.witness));
 		listener.question = session.questions ? question : NULL;
 	}
-	session.correlator = correlator_new(&correlator_defaults, &listener);
+	settings.tolerance = 0; /* the ring gives them in order */
+	session.correlator = correlator_new(&settings, &listener);
 	if (!session.correlator || stop_signals_open()) {
 		log_error("cannot start: %s", strerror(errno));
 		status = EXIT_FAILED;

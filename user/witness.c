@@ -155,7 +155,7 @@ static void namespace_gone(void *context, uint32_t netns)
 	};
 
 	socket_probe_forget_namespace(witness->sockets, netns);
-	ring_drain(witness->ring);
+	ring_drain_all(witness->ring);
 	witness->take(witness->context, &empty.header, sizeof(empty));
 }
 
@@ -164,7 +164,7 @@ static void drain_meanwhile(void *context)
 {
 	const struct witness *witness = context;
 
-	ring_drain(witness->ring);
+	ring_drain_all(witness->ring);
 }
 
 static int follow_interfaces(struct witness *witness)
@@ -225,8 +225,8 @@ static enum exit_status open_packets(struct witness *witness)
 
 static enum exit_status open_ring(struct witness *witness, ring_take take, void *context)
 {
-	int error =
-		ring_open(&witness->ring, socket_probe_maps(witness->sockets).ring, take, context);
+	const struct ring_source source = socket_probe_ring(witness->sockets);
+	int error = ring_open(&witness->ring, &source, take, context);
 
 	if (!error)
 		return EXIT_DONE;
@@ -366,7 +366,8 @@ static int take_mini_socket(const struct witness *witness, const struct record *
 		return 0;
 	want(witness, header);
 	socket_probe_expect_taking(witness->sockets, &header->flow, header->netns);
-	return witness->take(witness->context, header, header->length);
+	witness->take(witness->context, header, header->length);
+	return 0;
 }
 
 /* Every socket's holder is kept for the day it closes; one that is closing already is a record. */
@@ -405,7 +406,7 @@ int witness_snapshot(struct witness *witness, ring_take take, void *context)
 	int error = snapshot_take(&request, take_snapshot, &closing, &result);
 
 	socket_probe_expected_all(witness->sockets);
-	witness_drain(witness);
+	witness_drain_all(witness);
 	for (size_t i = 0; i < closing.count; i++) {
 		struct state_record *record = &closing.records[i];
 
@@ -421,10 +422,21 @@ int witness_ring(const struct witness *witness)
 	return ring_descriptor(witness->ring);
 }
 
-int witness_drain(struct witness *witness)
+enum ring_rest witness_drain(struct witness *witness, uint64_t now)
 {
 	witness->scanned = false;
-	return ring_drain(witness->ring);
+	return ring_drain(witness->ring, now);
+}
+
+void witness_drain_all(struct witness *witness)
+{
+	witness->scanned = false;
+	ring_drain_all(witness->ring);
+}
+
+uint64_t witness_taken_until(const struct witness *witness)
+{
+	return ring_taken_until(witness->ring);
 }
 
 struct loss witness_lost(const struct witness *witness)

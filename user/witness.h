@@ -40,8 +40,10 @@ int witness_snapshot(struct witness *witness, ring_take take, void *context);
 
 /* Readable when records wait in the ring. */
 int witness_ring(const struct witness *witness);
-/* Takes the records of the ring, as ring_drain(). */
-int witness_drain(struct witness *witness);
+/* Takes the records of the ring, as these do. */
+enum ring_rest witness_drain(struct witness *witness, uint64_t now);
+void witness_drain_all(struct witness *witness);
+uint64_t witness_taken_until(const struct witness *witness);
 
 /* Changes of interfaces and namespaces: descriptors to poll, and what to do then. */
 unsigned int witness_descriptors(const struct witness *witness, struct pollfd *descriptors);

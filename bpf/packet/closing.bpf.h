@@ -19,30 +19,33 @@ static __always_inline bool closing_may_be(const struct wire_tcp *tcp)
 }
 
 /* With a tail when a recording is made. */
-static __always_inline struct segment_record *closing_reserve(const struct tcp_segment *segment,
-							      const void *context, __u32 hook)
+static __always_inline struct emission closing_reserve(const struct tcp_segment *segment,
+						       const void *context, __u32 hook)
 {
 	struct segment_with_tail *whole;
+	struct emission emission;
 
 	if (!settings.capture_bytes)
 		return emit_reserve(RECORD_SEGMENT, sizeof(struct segment_record));
-	whole = emit_reserve(RECORD_SEGMENT, sizeof(*whole));
-	if (!whole)
-		return NULL;
-	bytes_copy(&whole->tail, segment, context, hook);
-	return &whole->segment;
+	emission = emit_reserve(RECORD_SEGMENT, sizeof(*whole));
+	whole = emission.record;
+	if (whole)
+		bytes_copy(&whole->tail, segment, context, hook);
+	return emission;
 }
 
 static __always_inline void closing_send(const struct tcp_segment *segment, const void *context,
 					 const struct place *place, __u8 notes)
 {
 	struct segment_record *record;
+	struct emission emission;
 
 	if (emit_room_is_short() && is_stranger(segment, context, place->hook)) {
 		count_packet(PACKET_PASSED_OVER);
 		return;
 	}
-	record = closing_reserve(segment, context, place->hook);
+	emission = closing_reserve(segment, context, place->hook);
+	record = emission.record;
 	if (!record)
 		return;
 	record->header.netns = place->netns;
@@ -57,7 +60,7 @@ static __always_inline void closing_send(const struct tcp_segment *segment, cons
 	record->ttl = segment->ttl;
 	record->hook = place->hook;
 	record->notes = notes;
-	emit_submit(record);
+	emit_submit(&emission);
 }
 
 /* A RST closes by itself, whatever else its flags say. The acknowledgement of a FIN that was let

@@ -24,7 +24,8 @@ struct mini_socket_news {
 static __always_inline void mini_socket_tell(const struct flow *flow, __u32 netns,
 					     const struct mini_socket_news *news)
 {
-	struct time_wait_record *record = emit_reserve(RECORD_TIME_WAIT, sizeof(*record));
+	struct emission emission = emit_reserve(RECORD_TIME_WAIT, sizeof(struct time_wait_record));
+	struct time_wait_record *record = emission.record;
 
 	if (!record)
 		return;
@@ -37,7 +38,7 @@ static __always_inline void mini_socket_tell(const struct flow *flow, __u32 netn
 	record->substate = news->substate;
 	record->role = news->role;
 	record->removal = news->removal;
-	emit_submit(record);
+	emit_submit(&emission);
 }
 
 static __always_inline __u32 mini_socket_ms(__u32 jiffies)

@@ -25,6 +25,7 @@ static __always_inline bool is_connection(__u8 state)
 
 static __always_inline void send_reset(struct sock *sk, __u8 direction, __u32 reason, __u8 active)
 {
+	struct emission emission;
 	struct reset_record *record;
 	struct flow flow;
 	__u8 state;
@@ -38,7 +39,8 @@ static __always_inline void send_reset(struct sock *sk, __u8 direction, __u32 re
 	kernel_flow(&flow, sk, bpf_skc_to_tcp_sock(sk));
 	if (!socket_flow_passes(&flow))
 		return;
-	record = emit_reserve(RECORD_RESET, sizeof(*record));
+	emission = emit_reserve(RECORD_RESET, sizeof(*record));
+	record = emission.record;
 	if (!record)
 		return;
 	record->header.netns = kernel_netns(sk);
@@ -49,7 +51,7 @@ static __always_inline void send_reset(struct sock *sk, __u8 direction, __u32 re
 	record->state = state;
 	record->active = active;
 	record->pad = 0;
-	emit_submit(record);
+	emit_submit(&emission);
 }
 
 /* tcp_send_active_reset() has no segment that it would answer. */
@@ -71,6 +73,7 @@ int BPF_PROG(reset_received, struct sock *sk)
 static __always_inline void send_retransmit(struct sock *sk, const struct sk_buff *skb)
 {
 	const struct tcp_skb_cb *control = (const void *)skb->cb;
+	struct emission emission;
 	struct retransmit_record *record;
 	struct flow flow;
 	__u8 state = sk->__sk_common.skc_state;
@@ -84,7 +87,8 @@ static __always_inline void send_retransmit(struct sock *sk, const struct sk_buf
 	kernel_flow(&flow, sk, bpf_skc_to_tcp_sock(sk));
 	if (!socket_flow_passes(&flow))
 		return;
-	record = emit_reserve(RECORD_RETRANSMIT, sizeof(*record));
+	emission = emit_reserve(RECORD_RETRANSMIT, sizeof(*record));
+	record = emission.record;
 	if (!record)
 		return;
 	record->header.netns = kernel_netns(sk);
@@ -95,7 +99,7 @@ static __always_inline void send_retransmit(struct sock *sk, const struct sk_buf
 	record->state = state;
 	record->flags = flags;
 	__builtin_memset(record->pad, 0, sizeof(record->pad));
-	emit_submit(record);
+	emit_submit(&emission);
 }
 
 SEC("tp_btf/tcp_retransmit_skb")

@@ -25,7 +25,8 @@ static __always_inline void announce_namespace(const struct sock *sk)
 		return;
 	bpf_map_update_elem(&known_namespaces, &netns, &known, BPF_ANY);
 
-	struct namespace_record *record = emit_reserve(RECORD_NAMESPACE, sizeof(*record));
+	struct emission emission = emit_reserve(RECORD_NAMESPACE, sizeof(struct namespace_record));
+	struct namespace_record *record = emission.record;
 
 	if (!record)
 		return;
@@ -33,7 +34,7 @@ static __always_inline void announce_namespace(const struct sock *sk)
 	__builtin_memset(&record->header.flow, 0, sizeof(record->header.flow));
 	record->pid = bpf_get_current_pid_tgid() >> 32;
 	record->pad = 0;
-	emit_submit(record);
+	emit_submit(&emission);
 }
 
 static __always_inline __u64 new_generation(__u64 now)
@@ -193,7 +194,8 @@ static __always_inline __u64 send_state(struct sock *sk, const struct tcp_sock *
 {
 	const struct sock *base = kernel_base(tcp);
 	const struct socket *socket = base->sk_socket;
-	struct state_record *record = emit_reserve(RECORD_STATE, sizeof(*record));
+	struct emission emission = emit_reserve(RECORD_STATE, sizeof(struct state_record));
+	struct state_record *record = emission.record;
 	__u64 time;
 
 	if (!record)
@@ -215,7 +217,7 @@ static __always_inline __u64 send_state(struct sock *sk, const struct tcp_sock *
 	kernel_task(&record->task);
 	if (record->context & CONTEXT_CALL && record->task.pid == lister)
 		record->context |= CONTEXT_PROXY;
-	emit_submit(record);
+	emit_submit(&emission);
 	return time;
 }
 

@@ -17,6 +17,8 @@
 #include <bpf/libbpf.h>
 
 #include "frame.h"
+#include "kernel/ring.h"
+#include "kernel/stages.h"
 #include "packet/fin_acks.h"
 #include "record.h"
 #include "settings.h"
@@ -34,7 +36,7 @@
 
 struct bench {
 	struct packet *skeleton;
-	struct ring_buffer *ring;
+	struct ring *ring;
 	struct segment_record records[RECORDS];
 	unsigned int count;
 	uint32_t netns;
@@ -59,24 +61,36 @@ static inline void result(bool good, const char *name)
 		}                                                                                  \
 	} while (0)
 
-static inline int take(void *context, void *data, size_t length)
+static inline void take(void *context, const struct record *record, size_t length)
 {
 	struct bench *bench = context;
-	const struct record *record = data;
 
 	if (record->kind != RECORD_SEGMENT || length != sizeof(struct segment_record))
 		bench->broken = true;
 	else if (bench->count < RECORDS)
-		bench->records[bench->count++] = *(const struct segment_record *)data;
-	return 0;
+		bench->records[bench->count++] = *(const struct segment_record *)record;
 }
 
 static inline void bench_close(struct bench *bench)
 {
-	ring_buffer__free(bench->ring);
+	ring_close(bench->ring);
 	if (bench->skeleton)
 		packet__destroy(bench->skeleton);
 	memset(bench, 0, sizeof(*bench));
+}
+
+/* What the programs tell, read by somebody. */
+static inline int bench_listen(const struct bench *bench, struct ring **ring, ring_take to,
+			       void *context)
+{
+	const struct packet *skeleton = bench->skeleton;
+	const struct ring_source source = {
+		.ring = bpf_map__fd(skeleton->maps.ring),
+		.stages = bpf_map__fd(skeleton->maps.stages),
+		.sender = bpf_program__fd(skeleton->progs.stages_send),
+	};
+
+	return ring_open(ring, &source, to, context);
 }
 
 static inline int bench_open(struct bench *bench, const struct settings *settings)
@@ -91,10 +105,10 @@ static inline int bench_open(struct bench *bench, const struct settings *setting
 		return -errno;
 	if (settings)
 		memcpy((void *)&bench->skeleton->rodata->settings, settings, sizeof(*settings));
-	if (packet__load(bench->skeleton))
+	if (bpf_map__set_max_entries(bench->skeleton->maps.stages, (uint32_t)stages_wanted()) ||
+	    packet__load(bench->skeleton))
 		return -errno;
-	bench->ring = ring_buffer__new(bpf_map__fd(bench->skeleton->maps.ring), take, bench, NULL);
-	return bench->ring ? 0 : -errno;
+	return bench_listen(bench, &bench->ring, take, bench);
 }
 
 /* As if no packet had ever been seen. */
@@ -122,7 +136,7 @@ static inline unsigned int feed_bytes(struct bench *bench, const struct bpf_prog
 	if (error || options.retval != pass || options.data_size_out != length ||
 	    memcmp(out, bytes, length))
 		bench->broken = true;
-	ring_buffer__consume(bench->ring);
+	ring_drain_all(bench->ring);
 	return bench->count;
 }
 

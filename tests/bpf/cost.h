@@ -44,11 +44,13 @@ static inline struct cost cost_round(struct bench *bench, int program, int empty
 	int once = cost_once(empty, frame, COST_BATCH), repeat = time / (once > 0 ? once : 1);
 	struct cost cost;
 
+	bench->count = 0;
 	cost_once(program, frame, 1);
-	if (ring_buffer__consume(bench->ring) > 0)
+	ring_drain_all(bench->ring);
+	if (bench->count)
 		repeat = COST_BATCH;
 	cost.ours = cost_once(program, frame, repeat);
-	ring_buffer__consume(bench->ring);
+	ring_drain_all(bench->ring);
 	cost.empty = cost_once(empty, frame, repeat);
 	return cost;
 }

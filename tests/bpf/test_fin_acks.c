@@ -383,14 +383,12 @@ static void run_often(const struct bpf_program *program, struct frame_plan plan,
 	bpf_prog_test_run_opts(bpf_program__fd(program), &options);
 }
 
-static int count_ours(void *context, void *data, size_t length)
+static void count_ours(void *context, const struct record *record, size_t length)
 {
-	const struct record *record = data;
 	unsigned int *counts = context;
 
 	(void)length;
 	counts[record->flow.local[14] >= FIRST_OURS && record->flow.local[14] < STRANGER]++;
-	return 0;
 }
 
 static bool strangers_leave_room(struct bench *bench)
@@ -409,14 +407,17 @@ static bool strangers_leave_room(struct bench *bench)
 	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
 		uint64_t passed_over = counted(bench, PACKET_PASSED_OVER);
 		unsigned int counts[2] = {0, 0};
-		struct ring_buffer *ring = ring_buffer__new(map, count_ours, counts, NULL);
+		struct ring *ring = NULL;
 
+		CHECK(good, !bench_listen(bench, &ring, count_ours, counts));
+		if (!good)
+			break;
 		bench_reset(bench);
 		run_often(hooks[i], fin, STRANGER, room);
 		run_often(hooks[i], fin, FIRST_OURS, 100);
 		run_often(hooks[i], reset, FIRST_OURS + 1, 100);
-		ring_buffer__consume(ring);
-		ring_buffer__free(ring);
+		ring_drain_all(ring);
+		ring_close(ring);
 		CHECK(good, counts[0] > room / 3 && counts[0] < room * 2 / 3);
 		CHECK(good, counts[1] == 200);
 		CHECK(good, counted(bench, PACKET_PASSED_OVER) == passed_over + room - counts[0]);

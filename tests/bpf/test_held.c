@@ -40,17 +40,16 @@ static void result(bool good, const char *name)
 	printf("%sok %u - %s\n", good ? "" : "not ", told, name);
 }
 
-static int take(void *context, const struct record *record, size_t length)
+static void take(void *context, const struct record *record, size_t length)
 {
 	struct bench *bench = context;
 
 	if (record->kind != RECORD_TIME_WAIT || length < sizeof(bench->last) ||
 	    record->netns != bench->netns ||
 	    ((const struct time_wait_record *)record)->event != TIME_WAIT_TAKEN)
-		return 0;
+		return;
 	memcpy(&bench->last, record, sizeof(bench->last));
 	bench->taken++;
-	return 0;
 }
 
 /* In a namespace of its own nobody else takes addresses; and without timestamps the kernel gives
@@ -79,6 +78,7 @@ static bool watch(struct bench *bench, struct buffer *why)
 {
 	const struct plan_request request = {.packets = PACKETS_NONE};
 	struct settings settings = {.state_tells_begin = 1, .hold_at_begin = 1};
+	struct ring_source source;
 	struct features features;
 	struct plan plan;
 
@@ -88,10 +88,12 @@ static bool watch(struct bench *bench, struct buffer *why)
 	settings.has_destroy = plan.destroy;
 	settings.tw_timer_handler = features.tw_timer_handler;
 	settings.hz = clock_hz();
-	return !socket_probe_open(&bench->probe, &plan, &settings, RING_SIZE, why) &&
-	       !socket_probe_load(bench->probe, why) &&
-	       !socket_probe_attach(bench->probe, &plan, why) &&
-	       !ring_open(&bench->ring, socket_probe_maps(bench->probe).ring, take, bench);
+	if (socket_probe_open(&bench->probe, &plan, &settings, RING_SIZE, why) ||
+	    socket_probe_load(bench->probe, why))
+		return false;
+	source = socket_probe_ring(bench->probe);
+	return !socket_probe_attach(bench->probe, &plan, why) &&
+	       !ring_open(&bench->ring, &source, take, bench);
 }
 
 static int bound_socket(struct sockaddr_in *at)
@@ -128,7 +130,7 @@ static struct flow flow_of(const struct sockaddr_in *local, const struct sockadd
 }
 
 /* A connection from the client's address, closed by the client first; an errno. */
-static int connect_and_close(struct bench *bench, int client)
+static int connect_and_close(const struct bench *bench, int client)
 {
 	int server;
 	char byte;
@@ -145,6 +147,15 @@ static int connect_and_close(struct bench *bench, int client)
 	return 0;
 }
 
+/* As above; what was told of it is taken then. */
+static int connect_and_take(const struct bench *bench, int client)
+{
+	int error = connect_and_close(bench, client);
+
+	ring_drain_all(bench->ring);
+	return error;
+}
+
 /* Each time from a port of its own. */
 static bool taken_as_named(struct bench *bench, bool as_client)
 {
@@ -158,7 +169,7 @@ static bool taken_as_named(struct bench *bench, bool as_client)
 	flow = as_client ? flow_of(&bench->client_at, &bench->server_at)
 			 : flow_of(&bench->server_at, &bench->client_at);
 	socket_probe_expect_taking(bench->probe, &flow, bench->netns);
-	if (connect_and_close(bench, client) || ring_drain(bench->ring) < 0)
+	if (connect_and_take(bench, client))
 		return false;
 	return bench->taken == 1 && memcmp(&bench->last.header.flow, &flow, sizeof(flow)) == 0 &&
 	       bench->last.role == (as_client ? ROLE_CLIENT : ROLE_SERVER) &&
@@ -172,7 +183,7 @@ static bool not_taken_by_chance(struct bench *bench)
 	bench->taken = 0;
 	memset(&bench->client_at, 0, sizeof(bench->client_at));
 	client = bound_socket(&bench->client_at);
-	return !connect_and_close(bench, client) && ring_drain(bench->ring) >= 0 && !bench->taken;
+	return !connect_and_take(bench, client) && !bench->taken;
 }
 
 /* From the port of the connection before, which is in TIME_WAIT. */
@@ -180,8 +191,7 @@ static bool not_taken_where_refused(struct bench *bench)
 {
 	int client = bound_socket(&bench->client_at);
 
-	return connect_and_close(bench, client) == EADDRNOTAVAIL && ring_drain(bench->ring) >= 0 &&
-	       !bench->taken;
+	return connect_and_take(bench, client) == EADDRNOTAVAIL && !bench->taken;
 }
 
 int main(void)

@@ -25,10 +25,11 @@ COLUMNS = 100
 # its room.
 SHARED = ["bpf/record.h", "bpf/settings.h", "bpf/filter.h", "bpf/population.h",
           "bpf/origin.h", "bpf/task_file.h"]
-BPF = [*SHARED, "bpf/*.bpf.h", "vmlinux/vmlinux.h"]
+BPF = [*SHARED, "bpf/stage.h", "bpf/*.bpf.h", "vmlinux/vmlinux.h"]
 ROOMS = [
     ("bpf/record.h", []),
     ("bpf/settings.h", ["bpf/record.h"]),
+    ("bpf/stage.h", ["bpf/record.h"]),
     ("bpf/population.h", ["bpf/record.h"]),
     ("bpf/origin.h", ["bpf/record.h"]),
     ("bpf/task_file.h", ["bpf/record.h"]),
@@ -47,8 +48,8 @@ ROOMS = [
     ("user/core", ["user/base", "user/core", "bpf/record.h", "bpf/population.h",
                    "bpf/origin.h"]),
     ("user/kernel", ["user/base", "user/host", "user/kernel", "bpf/record.h", "bpf/settings.h",
-                     "bpf/population.h", "bpf/origin.h", "bpf/packet/fin_acks.h",
-                     "bpf/socket/held.h", "*.skel.h"]),
+                     "bpf/stage.h", "bpf/population.h", "bpf/origin.h",
+                     "bpf/packet/fin_acks.h", "bpf/socket/held.h", "*.skel.h"]),
     ("user/owner", ["user/base", "user/host", "user/owner", "bpf/task_file.h"]),
     ("user/symbols", ["user/base", "user/host", "user/symbols"]),
     ("user/capture", ["user/base", "user/host", "user/capture", "bpf/record.h",

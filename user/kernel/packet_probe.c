@@ -119,6 +119,8 @@ static int share_maps(struct packet *skeleton, struct shared_maps maps)
 	int error = bpf_map__reuse_fd(skeleton->maps.ring, maps.ring);
 
 	if (!error)
+		error = bpf_map__reuse_fd(skeleton->maps.stages, maps.stages);
+	if (!error)
 		error = bpf_map__reuse_fd(skeleton->maps.lost, maps.lost);
 	if (!error)
 		error = bpf_map__reuse_fd(skeleton->maps.wanted_flows, maps.wanted_flows);
@@ -144,6 +146,7 @@ int packet_probe_open(struct packet_probe **result, const struct plan *plan,
 	}
 	memcpy((void *)&probe->skeleton->rodata->settings, settings, sizeof(*settings));
 	collect_programs(probe, programs);
+	bpf_program__set_autoload(probe->skeleton->progs.stages_send, false);
 	choose_xdp(probe, programs);
 	error = share_maps(probe->skeleton, maps);
 	if (!error)

@@ -14,6 +14,7 @@
 #include "kernel/counters.h"
 #include "kernel/optional_programs.h"
 #include "kernel/reason.h"
+#include "kernel/stages.h"
 #include "kernel/task_files_probe.h"
 #include "socket/held.h"
 
@@ -57,6 +58,7 @@ static void choose_programs(const struct socket *skeleton, const struct plan *pl
 	accept_links_prepare(skeleton->progs.accept4_exit, skeleton->progs.accept_exit);
 	for (enum entry entry = 0; entry < ENTRIES; entry++)
 		bpf_program__set_autoattach(entry_program(skeleton, entry), false);
+	bpf_program__set_autoattach(skeleton->progs.stages_send, false);
 }
 
 /* Sockets that a map of a fixed size has room for: 18 MB. */
@@ -66,7 +68,12 @@ static int size_maps(struct socket *skeleton, const struct plan *plan,
 		     const struct settings *settings, size_t ring_size)
 {
 	int error = bpf_map__set_max_entries(skeleton->maps.ring, (unsigned int)ring_size);
+	int stages = stages_wanted();
 
+	if (!error)
+		error = stages < 0 ? stages
+				   : bpf_map__set_max_entries(skeleton->maps.stages,
+							      (unsigned int)stages);
 	if (!error && !settings->follow_flows)
 		error = bpf_map__set_max_entries(skeleton->maps.wanted_flows, 1);
 	if (!error && !plan->map_grows)
@@ -96,6 +103,8 @@ static int create_shared_maps(const struct socket *skeleton)
 {
 	int error = create_map(skeleton->maps.ring);
 
+	if (!error)
+		error = create_map(skeleton->maps.stages);
 	if (!error)
 		error = create_map(skeleton->maps.lost);
 	if (!error)
@@ -227,8 +236,18 @@ struct shared_maps socket_probe_maps(const struct socket_probe *probe)
 {
 	return (struct shared_maps){
 		.ring = bpf_map__fd(probe->skeleton->maps.ring),
+		.stages = bpf_map__fd(probe->skeleton->maps.stages),
 		.lost = bpf_map__fd(probe->skeleton->maps.lost),
 		.wanted_flows = bpf_map__fd(probe->skeleton->maps.wanted_flows),
+	};
+}
+
+struct ring_source socket_probe_ring(const struct socket_probe *probe)
+{
+	return (struct ring_source){
+		.ring = bpf_map__fd(probe->skeleton->maps.ring),
+		.stages = bpf_map__fd(probe->skeleton->maps.stages),
+		.sender = bpf_program__fd(probe->skeleton->progs.stages_send),
 	};
 }
 

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "kernel/loss.h"
 #include "kernel/plan.h"
+#include "kernel/ring.h"
 #include "record.h"
 #include "settings.h"
 
@@ -18,6 +19,7 @@ struct socket_probe;
 
 struct shared_maps {
 	int ring;
+	int stages;
 	int lost;
 	int wanted_flows;
 };
@@ -42,6 +44,8 @@ void socket_probe_detach(struct socket_probe *probe);
 
 /* From the open on: who else uses them need not wait for the programs. */
 struct shared_maps socket_probe_maps(const struct socket_probe *probe);
+/* Once the programs are loaded. */
+struct ring_source socket_probe_ring(const struct socket_probe *probe);
 
 /* The first socket in this namespace is to be told again (RECORD_NAMESPACE). */
 void socket_probe_forget_namespace(const struct socket_probe *probe, uint32_t netns);
