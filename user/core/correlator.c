@@ -16,6 +16,7 @@ const struct correlator_settings correlator_defaults = {
 	.unclaimed = 1 << 13,
 	.segments = CONNECTION_SEGMENTS,
 	.settle = 20 * MS,
+	.settle_whole = MS,
 	.tolerance = 5 * MS,
 	.linger = 100 * MS,
 	.unclaimed_life = 120 * S,

@@ -19,6 +19,7 @@ struct correlator_settings {
 	size_t unclaimed;         /* kept without a socket of ours: closes in transit, strays */
 	uint32_t segments;        /* kept of one connection */
 	uint64_t settle;          /* wait after the end of a teardown for its last segments */
+	uint64_t settle_whole;    /* the same where nothing of it can be missing */
 	uint64_t tolerance;       /* how late a record may arrive behind a newer one */
 	uint64_t linger;          /* after the report: late segments are still recognised */
 	uint64_t unclaimed_life;  /* how long segments wait for a socket to claim them */

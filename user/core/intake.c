@@ -9,6 +9,10 @@
 #include "core/segment.h"
 #include "core/socket.h"
 
+/* ns. A change of state and the segment that it goes with come within this time: what is told soon
+ * after a loss may lack the other. */
+#define OF_ONE_STEP 5000000
+
 static void take_late_segment(struct correlator *correlator, const struct connection *connection,
 			      const struct segment_record *record, unsigned int sender)
 {
@@ -353,8 +357,7 @@ static void take_loss(struct correlator *correlator, const struct loss_record *r
 		correlator->stats.lost[record->lost_kind] += record->count;
 	correlator_count_losses(correlator);
 	correlator->gap[record->header.source % CONNECTION_CAPTURES] = until;
-	correlator->lossy_until[record->header.source % CONNECTION_CAPTURES] =
-		until + correlator->settings.tolerance;
+	correlator->lossy_until[record->header.source % CONNECTION_CAPTURES] = until + OF_ONE_STEP;
 	for (struct connection *at = correlator->table.claimed.oldest; at; at = at->newer)
 		for (unsigned int end = 0; end < 2; end++)
 			if (!at->view.ends[end].has_socket ||

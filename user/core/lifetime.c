@@ -31,6 +31,27 @@ static uint64_t silence_of(const struct correlator *correlator, const struct con
 	return correlator->settings.silence + 2 * longest;
 }
 
+/* Nothing more of it is to come: both FINs were acknowledged, so that a socket at the other end, if
+ * it is one of this machine, was told of before. A segment that is sent again concerns a TIME_WAIT,
+ * which is kept apart. Thousands that linger would have left the processor's caches when they go.
+ */
+static bool is_whole(const struct correlator *correlator, const struct connection *connection)
+{
+	return !correlator->settings.wire && correlator->settings.sources == 1 &&
+	       connection_fins_acknowledged(connection);
+}
+
+/* How long what belongs to its end may still come. Where both sockets are of this machine the one
+ * that closed last had seen all of it, and only what is told twice may follow. */
+static uint64_t settle_of(const struct correlator *correlator, const struct connection *connection)
+{
+	const struct connection_end *ends = connection->view.ends;
+
+	return ends[0].socket.over && ends[1].socket.over && is_whole(correlator, connection)
+		       ? correlator->settings.settle_whole
+		       : correlator->settings.settle;
+}
+
 /* The deadline of what comes next for this connection; UINT64_MAX: only a record moves it. */
 static uint64_t next_deadline(const struct correlator *correlator,
 			      const struct connection *connection)
@@ -65,7 +86,7 @@ static uint64_t next_deadline(const struct correlator *correlator,
 							     silence_of(correlator, connection));
 		}
 	}
-	return waiting ? earlier(deadline, over + settings->settle) : deadline;
+	return waiting ? earlier(deadline, over + settle_of(correlator, connection)) : deadline;
 }
 
 void lifetime_set(struct correlator *correlator, struct connection *connection)
@@ -94,16 +115,6 @@ static bool is_silent(const struct correlator *correlator, const struct connecti
 	return shown->has_socket && !shown->socket.over && shown->state_count &&
 	       !connection->ends[end].orphan &&
 	       connection->last_time + silence_of(correlator, connection) <= time &&
-	       connection_fins_acknowledged(connection);
-}
-
-/* Nothing more of it is to come: both FINs were acknowledged, so that a socket at the other end, if
- * it is one of this machine, was told of before. A segment that is sent again concerns a TIME_WAIT,
- * which is kept apart. Thousands that linger would have left the processor's caches when they go.
- */
-static bool is_whole(const struct correlator *correlator, const struct connection *connection)
-{
-	return !correlator->settings.wire && correlator->settings.sources == 1 &&
 	       connection_fins_acknowledged(connection);
 }
 
