@@ -19,13 +19,6 @@ static __always_inline void emit_count_lost(__u32 kind)
 		__sync_fetch_and_add(count, 1);
 }
 
-/* Half of the ring is for what must not be missed. */
-static __always_inline bool emit_room_is_short(void)
-{
-	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >
-	       bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2;
-}
-
 /* A stage of this processor that has room for `size` more, for the caller alone until it is let go:
  * its key, or -1. Global, so that the verifier checks it once. */
 int emit_claim(__u32 size);
@@ -62,12 +55,31 @@ static __always_inline struct emission emit_reserve(__u32 kind, __u32 size)
 	return emission;
 }
 
+static __always_inline bool ring_is_half_full(void)
+{
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >
+	       bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2;
+}
+
+/* Half of the ring is for what must not be missed. Seldom asked, as all processors write to what
+ * says so: it may have become true since this one sent last. */
+static __always_inline bool emit_room_is_short(void)
+{
+	__u32 key = bpf_get_smp_processor_id() * STAGE_LEVELS;
+	const struct stage *stage = bpf_map_lookup_elem(&stages, &key);
+
+	return stage && stage->crowded && ring_is_half_full();
+}
+
 static __always_inline bool emit_send(struct stage *stage)
 {
 	const __u32 head = offsetof(struct stage_load, records);
 	__u32 used = *(volatile __u32 *)&stage->used;
 
-	if (used > STAGE_ROOM || bpf_ringbuf_output(&ring, &stage->load, head + used, 0))
+	if (used > STAGE_ROOM)
+		return false;
+	stage->crowded = ring_is_half_full();
+	if (bpf_ringbuf_output(&ring, &stage->load, head + used, 0))
 		return false;
 	stage->used = 0;
 	return true;

@@ -12,7 +12,7 @@
 /* Each processor has several: an interrupt finds the first one in use by whom it interrupts, and so
  * may, where programs can be preempted (7.0), a task. */
 #define STAGE_LEVELS 4
-#define STAGE_ROOM 4072
+#define STAGE_ROOM 4064
 
 /* As it goes into the ring: what follows is as long as what was sent is. */
 struct stage_load {
@@ -25,6 +25,7 @@ struct stage {
 	__u32 claims; /* how many programs have it, or are just asking for it */
 	__u32 used;   /* bytes of records */
 	__u64 sent;   /* when a program last sent them: see STAGE_QUIET */
+	__u64 crowded; /* whether half of the ring was taken when they were last sent */
 	struct stage_load load;
 };
 
