@@ -22,9 +22,9 @@ struct stage_load {
 };
 
 struct stage {
-	__u32 claims; /* how many programs have it, or are just asking for it */
-	__u32 used;   /* bytes of records */
-	__u64 sent;   /* when a program last sent them: see STAGE_QUIET */
+	__u32 claims;  /* how many programs have it, or are just asking for it */
+	__u32 used;    /* bytes of records */
+	__u64 sent;    /* when a program last sent them: see STAGE_QUIET */
 	__u64 crowded; /* whether half of the ring was taken when they were last sent */
 	struct stage_load load;
 };

@@ -93,7 +93,9 @@ static inline int bench_listen(const struct bench *bench, struct ring **ring, ri
 	return ring_open(ring, &source, to, context);
 }
 
-static inline int bench_open(struct bench *bench, const struct settings *settings)
+/* `ring_size`: 0 leaves it as it is. */
+static inline int bench_open_sized(struct bench *bench, const struct settings *settings,
+				   uint32_t ring_size)
 {
 	struct stat own;
 
@@ -106,9 +108,15 @@ static inline int bench_open(struct bench *bench, const struct settings *setting
 	if (settings)
 		memcpy((void *)&bench->skeleton->rodata->settings, settings, sizeof(*settings));
 	if (bpf_map__set_max_entries(bench->skeleton->maps.stages, (uint32_t)stages_wanted()) ||
+	    (ring_size && bpf_map__set_max_entries(bench->skeleton->maps.ring, ring_size)) ||
 	    packet__load(bench->skeleton))
 		return -errno;
 	return bench_listen(bench, &bench->ring, take, bench);
+}
+
+static inline int bench_open(struct bench *bench, const struct settings *settings)
+{
+	return bench_open_sized(bench, settings, 0);
 }
 
 /* As if no packet had ever been seen. */
