@@ -270,7 +270,7 @@ static int leaks_descriptor(const struct session *session)
  * is drained once a batch, what is due is done then, too, and the kernel need not wake anyone. */
 static int loop(struct session *session)
 {
-	uint64_t end = UINT64_MAX, batch = 0;
+	uint64_t end = UINT64_MAX, batch = session->started; /* something may have gathered */
 	struct pollfd descriptors[3 + WITNESS_DESCRIPTORS];
 	unsigned int count;
 

@@ -147,15 +147,13 @@ static void namespace_gone(void *context, uint32_t netns)
 {
 	const struct witness *witness = context;
 	struct time_wait_record empty = {
-		.header = {.length = sizeof(empty),
-			   .kind = RECORD_TIME_WAIT,
-			   .time = clock_boot(),
-			   .netns = netns},
+		.header = {.length = sizeof(empty), .kind = RECORD_TIME_WAIT, .netns = netns},
 		.event = TIME_WAIT_EMPTY,
 	};
 
 	socket_probe_forget_namespace(witness->sockets, netns);
 	ring_drain_all(witness->ring);
+	empty.header.time = ring_taken_until(witness->ring);
 	witness->take(witness->context, &empty.header, sizeof(empty));
 }
 
@@ -410,7 +408,7 @@ int witness_snapshot(struct witness *witness, ring_take take, void *context)
 	for (size_t i = 0; i < closing.count; i++) {
 		struct state_record *record = &closing.records[i];
 
-		record->header.time = clock_boot();
+		record->header.time = witness_taken_until(witness);
 		take(context, &record->header, sizeof(*record));
 	}
 	free(closing.records);

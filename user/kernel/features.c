@@ -36,6 +36,7 @@
 struct detection {
 	struct features *features;
 	struct kernel_types types;
+	struct kallsyms_search timer_handler;
 	/* Of the feature being asked for: */
 	char *reason;
 	uint64_t *lacking;
@@ -244,7 +245,7 @@ static bool probe_timer_expire(struct detection *detection)
 
 	if (!has_type(detection, TYPE_TIMER_EXPIRE))
 		return false;
-	detection->features->tw_timer_handler = kallsyms_find("tw_timer_handler", &error);
+	detection->features->tw_timer_handler = kallsyms_end(&detection->timer_handler, &error);
 	if (error)
 		return missing(detection, "no tw_timer_handler in /proc/kallsyms: %s",
 			       strerror(-error));
@@ -574,10 +575,12 @@ static bool needs_are_met(struct detection *detection, uint64_t needs)
 void features_detect(struct features *features, uint64_t without)
 {
 	struct detection detection = {.features = features};
+	int unused;
 
 	memset(features, 0, sizeof(*features));
 	raise_memlock();
 	features->privileges = privileges_held();
+	kallsyms_begin(&detection.timer_handler, "tw_timer_handler");
 	for (int feature = 0; feature < FEATURES; feature++) {
 		turn_to(&detection, feature);
 		if (without & UINT64_C(1) << feature)
@@ -586,6 +589,7 @@ void features_detect(struct features *features, uint64_t without)
 			features->has[feature] = needs_are_met(&detection, table[feature].needs) &&
 						 table[feature].probe(&detection);
 	}
+	kallsyms_end(&detection.timer_handler, &unused);
 }
 
 void features_lose(struct features *features, enum feature feature, const char *reason)

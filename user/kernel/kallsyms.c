@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* Stops where it is found: the whole list costs the kernel some 50 ms. */
-uint64_t kallsyms_find(const char *name, int *error)
+static uint64_t find(const char *name, int *error)
 {
 	char text[1 << 14], line_end[64];
 	size_t kept = 0;
@@ -44,4 +44,29 @@ uint64_t kallsyms_find(const char *name, int *error)
 	if (file >= 0)
 		close(file);
 	return address;
+}
+
+static void *run(void *context)
+{
+	struct kallsyms_search *search = context;
+
+	search->address = find(search->name, &search->error);
+	return NULL;
+}
+
+void kallsyms_begin(struct kallsyms_search *search, const char *name)
+{
+	*search = (struct kallsyms_search){.name = name};
+	search->alongside = !pthread_create(&search->thread, NULL, run, search);
+	if (!search->alongside)
+		run(search);
+}
+
+uint64_t kallsyms_end(struct kallsyms_search *search, int *error)
+{
+	if (search->alongside)
+		pthread_join(search->thread, NULL);
+	search->alongside = false;
+	*error = search->error;
+	return search->address;
 }
