@@ -74,11 +74,13 @@ static __always_inline bool emit_room_is_short(void)
 static __always_inline bool emit_send(struct stage *stage)
 {
 	const __u32 head = offsetof(struct stage_load, records);
-	__u32 used = *(volatile __u32 *)&stage->used;
+	__u32 used;
 
+	stage->crowded = ring_is_half_full();
+	/* For the verifier, which before 5.12 forgets what is spilled to the stack. */
+	used = *(volatile __u32 *)&stage->used;
 	if (used > STAGE_ROOM)
 		return false;
-	stage->crowded = ring_is_half_full();
 	if (bpf_ringbuf_output(&ring, &stage->load, head + used, 0))
 		return false;
 	stage->used = 0;
