@@ -80,7 +80,8 @@ static void option(int socket, int level, int name, int value)
 	check(!setsockopt(socket, level, name, &value, sizeof(value)), "setsockopt");
 }
 
-static uint16_t server_port = 10000;
+/* None that the kernel may give to anybody: those of clients are bound again later. */
+static uint16_t server_port = 10000, client_port = 20000;
 
 static int bound_socket(union address *at, socklen_t length)
 {
@@ -113,8 +114,9 @@ static void open_connection(struct connection *connection, int family)
 		any.ipv6.sin6_addr = in6addr_loopback;
 	connection->length = family == AF_INET ? sizeof(any.ipv4) : sizeof(any.ipv6);
 	connection->client_at = connection->server_at = any;
-	/* Not one that the kernel may give to a client, whose port is bound again later. */
-	connection->server_at.ipv4.sin_port = htons(server_port++); /* the same place in both */
+	/* The same place in both families. */
+	connection->server_at.ipv4.sin_port = htons(server_port++);
+	connection->client_at.ipv4.sin_port = htons(client_port++);
 	connection->listener = bound_socket(&connection->server_at, connection->length);
 	check(!listen(connection->listener, 1), "listen");
 	connect_both(connection);
