@@ -47,7 +47,8 @@ objects_of_bpf := $(witnesses) population close_wait task_files
 listers := socket close_wait
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
-witness_objects = $(patsubst %.c,$(BPF_BUILD)/%.o,$(if $(filter $(1),$(witnesses)),bpf/ring.bpf.c bpf/emit.bpf.c) \
+witness_objects = $(patsubst %.c,$(BPF_BUILD)/%.o,\
+	$(if $(filter $(1),$(witnesses)),bpf/ring.bpf.c bpf/emit.bpf.c) \
 	$(sort $(wildcard bpf/$(1)/*.bpf.c)) \
 	$(if $(filter $(1),$(listers)),bpf/task_files/task_files.bpf.c))
 skeletons := $(objects_of_bpf:%=$(BPF_BUILD)/%.skel.h)

@@ -22,8 +22,8 @@ struct ring_map {
 };
 
 /* Key: processor * STAGE_LEVELS + level; value: records on their way into the ring. Writers: every
- * program, by emit.bpf.h. Reader: user space, by mmap(), of `used` only. Bound: one page each; user
- * space sets how many before the load. */
+ * program, by emit.bpf.h. Reader: user space, by mmap(), of whether there are any and since when;
+ * it gets them by the ring. Bound: one page each; user space sets how many before the load. */
 struct stages_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

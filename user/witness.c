@@ -2,7 +2,6 @@
 #include "witness.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <bpf/bpf.h>
 
 #include "filter.h"
+#include "host/alongside.h"
 #include "host/clock.h"
 #include "host/log.h"
 #include "kernel/interfaces.h"
@@ -41,9 +41,8 @@ struct witness {
 	struct socket_probe *sockets;
 	struct packet_probe *packets;
 	struct {
-		pthread_t thread;
+		struct alongside work;
 		bool begun;
-		bool alongside; /* that thread does it */
 		struct shared_maps maps;
 		int error;
 		struct buffer why;
@@ -100,17 +99,7 @@ static void begin_loading_packets(struct witness *witness)
 	buffer_init(&witness->packets_load.why);
 	witness->packets_load.maps = socket_probe_maps(witness->sockets);
 	witness->packets_load.begun = true;
-	witness->packets_load.alongside =
-		!pthread_create(&witness->packets_load.thread, NULL, load_packets, witness);
-	if (!witness->packets_load.alongside)
-		load_packets(witness);
-}
-
-static void end_loading_packets(struct witness *witness)
-{
-	if (witness->packets_load.alongside)
-		pthread_join(witness->packets_load.thread, NULL);
-	witness->packets_load.alongside = false;
+	alongside_begin(&witness->packets_load.work, load_packets, witness);
 }
 
 static enum exit_status open_sockets(struct witness *witness)
@@ -200,7 +189,7 @@ static enum exit_status open_packets(struct witness *witness)
 
 	if (!witness->packets_load.begun)
 		return EXIT_DONE;
-	end_loading_packets(witness);
+	alongside_end(&witness->packets_load.work);
 	error = witness->packets_load.error;
 	if (!error) {
 		part = "interfaces cannot be followed";
@@ -294,7 +283,7 @@ void witness_close(struct witness *witness)
 {
 	if (!witness)
 		return;
-	end_loading_packets(witness);
+	alongside_end(&witness->packets_load.work);
 	buffer_done(&witness->packets_load.why);
 	ring_close(witness->ring);
 	interfaces_close(witness->interfaces);

@@ -241,14 +241,15 @@ static bool probe_accept(struct detection *detection)
 
 static bool probe_timer_expire(struct detection *detection)
 {
-	int error;
+	const struct kallsyms_search *search = &detection->timer_handler;
 
 	if (!has_type(detection, TYPE_TIMER_EXPIRE))
 		return false;
-	detection->features->tw_timer_handler = kallsyms_end(&detection->timer_handler, &error);
-	if (error)
+	kallsyms_end(&detection->timer_handler);
+	detection->features->tw_timer_handler = search->address;
+	if (search->error)
 		return missing(detection, "no tw_timer_handler in /proc/kallsyms: %s",
-			       strerror(-error));
+			       strerror(-search->error));
 	if (!detection->features->tw_timer_handler && holds(detection, PRIVILEGE(SYSLOG)))
 		return missing(detection, "/proc/kallsyms hides addresses (kernel.kptr_restrict)");
 	return detection->features->tw_timer_handler;
@@ -575,7 +576,6 @@ static bool needs_are_met(struct detection *detection, uint64_t needs)
 void features_detect(struct features *features, uint64_t without)
 {
 	struct detection detection = {.features = features};
-	int unused;
 
 	memset(features, 0, sizeof(*features));
 	raise_memlock();
@@ -589,7 +589,7 @@ void features_detect(struct features *features, uint64_t without)
 			features->has[feature] = needs_are_met(&detection, table[feature].needs) &&
 						 table[feature].probe(&detection);
 	}
-	kallsyms_end(&detection.timer_handler, &unused);
+	kallsyms_end(&detection.timer_handler);
 }
 
 void features_lose(struct features *features, enum feature feature, const char *reason)

@@ -57,16 +57,10 @@ static void *run(void *context)
 void kallsyms_begin(struct kallsyms_search *search, const char *name)
 {
 	*search = (struct kallsyms_search){.name = name};
-	search->alongside = !pthread_create(&search->thread, NULL, run, search);
-	if (!search->alongside)
-		run(search);
+	alongside_begin(&search->work, run, search);
 }
 
-uint64_t kallsyms_end(struct kallsyms_search *search, int *error)
+void kallsyms_end(struct kallsyms_search *search)
 {
-	if (search->alongside)
-		pthread_join(search->thread, NULL);
-	search->alongside = false;
-	*error = search->error;
-	return search->address;
+	alongside_end(&search->work);
 }

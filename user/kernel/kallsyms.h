@@ -5,22 +5,21 @@
 #ifndef TCPCLOSE_KERNEL_KALLSYMS_H
 #define TCPCLOSE_KERNEL_KALLSYMS_H
 
-#include <pthread.h>
-#include <stdbool.h>
 #include <stdint.h>
+
+#include "host/alongside.h"
 
 /* A search, which takes the kernel a while: the caller does something else meanwhile. */
 struct kallsyms_search {
 	const char *name;
-	pthread_t thread;
-	bool alongside; /* that thread does it */
-	uint64_t address;
-	int error;
+	struct alongside work;
+	uint64_t address; /* of the function, 0 if hidden */
+	int error;        /* 0 or a negative errno */
 };
 
 /* `name` stays the caller's. */
 void kallsyms_begin(struct kallsyms_search *search, const char *name);
-/* The address of the function, 0 if hidden; 0 or a negative errno in *error. */
-uint64_t kallsyms_end(struct kallsyms_search *search, int *error);
+/* From then on the result is there. */
+void kallsyms_end(struct kallsyms_search *search);
 
 #endif

@@ -25,7 +25,7 @@ struct lane {
 };
 
 struct lanes {
-	lanes_take_record take;
+	ring_take take;
 	void *context;
 	struct heap order;
 	struct lane *lanes; /* and one more for what was kept */
@@ -53,7 +53,7 @@ static int reserve_order(struct lanes *lanes)
 	return error;
 }
 
-struct lanes *lanes_new(size_t count, lanes_take_record take, void *context)
+struct lanes *lanes_new(size_t count, ring_take take, void *context)
 {
 	struct lanes *lanes = calloc(1, sizeof(*lanes));
 
@@ -182,8 +182,7 @@ static uint64_t turn_end(const struct lanes *lanes, uint64_t until)
 }
 
 /* Whether there are more. */
-static bool give(struct lanes *lanes, uint64_t until, size_t amount, lanes_take_record to,
-		 void *context)
+static bool give(struct lanes *lanes, uint64_t until, size_t amount, ring_take to, void *context)
 {
 	struct lane *lane = NULL;
 	size_t done = 0;

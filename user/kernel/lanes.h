@@ -11,13 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct record;
+#include "kernel/ring.h"
+
 struct lanes;
 
-typedef void (*lanes_take_record)(void *context, const struct record *record, size_t length);
-
 /* `count`: lanes are 0 to count - 1. NULL: no memory. */
-struct lanes *lanes_new(size_t count, lanes_take_record take, void *context);
+struct lanes *lanes_new(size_t count, ring_take take, void *context);
 /* Takes NULL. */
 void lanes_free(struct lanes *lanes);
 
