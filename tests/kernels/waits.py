@@ -3,6 +3,7 @@
 happened, and all tell the same, however they came to know."""
 
 import json
+import re
 
 from odd import ODD_MOST
 
@@ -28,6 +29,7 @@ ORPHANED = {"orphan": (20 * SECOND, 55 * SECOND), "orphan-fin": (1.5 * SECOND, 4
 LOOKED_FOR = {"destroyed"}
 # ... and of these nothing where that table cannot be asked for one (tcp_diag is a module).
 ASKED_FOR = {"reset"}
+SUMMARY = re.compile(r"\d+ teardowns, \d+ unfinished, \d+ records, (\d+) lost")
 
 
 class Told:
@@ -99,6 +101,20 @@ def check_close(tellers, made, refused, sock_diag):
                 made["made"] not in LOOKED_FOR:
             wrong.append(f"{what} lasted {lasted} ns")
     return [f"{made['made']}, IPv{made['family']}: {line}" for line in wrong]
+
+
+def check_end(told):
+    """What a tracer says of its whole run: (failures, notes). Where one close is odd, the end of
+    its wait or a change may be found missing: nothing was lost on the way, or there would be a
+    warning."""
+    summary = SUMMARY.fullmatch(told.others[0]) if len(told.others) == 1 else None
+    if not summary or int(summary[1]) > ODD_MOST:
+        return [f"on stderr: {told.others}"], []
+    if summary[1] == "0":
+        return [], []
+    stats = [found["lost"] for found in told.objects if found.get("type") == "stats"]
+    holes = [json.dumps(found) for found in told.objects if found.get("complete") is False]
+    return [], [f"{told.others[0]}: {json.dumps(stats)}", *holes]
 
 
 def check_counts(told, made, refused):

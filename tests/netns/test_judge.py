@@ -22,13 +22,15 @@ def segment(source, target, flags, seq, ack, payload=b""):
     return Segment(source[0], target[0], source[1], target[1], seq, ack, flags, payload)
 
 
-def judged(*segments):
-    """The judge's answer on a capture of these segments."""
+def judged(*segments, pause=None, length=1):
+    """The judge's answer on a capture of these segments, with `length` s before number `pause`."""
     with tempfile.NamedTemporaryFile(suffix=".pcap", delete=False) as file:
         file.write(struct.pack("IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, LINKTYPE_RAW))
         for number, item in enumerate(segments):
             packet = item.build()
-            file.write(struct.pack("IIII", 1, number, len(packet), len(packet)) + packet)
+            time = number + round(length * 1e6) * (pause is not None and number >= pause)
+            file.write(struct.pack("IIII", time // 1000000, time % 1000000, len(packet),
+                                   len(packet)) + packet)
     with contextlib.ExitStack() as stack:
         stack.callback(os.unlink, file.name)
         return judge(file.name)
@@ -131,6 +133,20 @@ def overtaken():
         same(compare([teardown(CLIENT, SERVER, accepted)], streams, 1), [])
         if not compare([teardown(CLIENT, SERVER, refused)], streams, 1):
             raise Failure(f"accepted: {refused}")
+
+
+@case("a FIN sent again to who is in TIME_WAIT for a while: that end's story was told")
+def late():
+    close = four_way(CLIENT, SERVER)
+    captured = [*opening(), *close, *close[2:]]
+    for length, told, differences in (
+            (1, (close, close + close[2:]), 0), (1, (close + close[2:], close), 2),
+            (1, (close[:3], close + close[2:]), 1), (0.001, (close, close + close[2:]), 2)):
+        streams = judged(*captured, pause=len(captured) - 2, length=length)
+        found = compare([teardown(CLIENT, SERVER, told[0]), teardown(SERVER, CLIENT, told[1])],
+                        streams, 2)
+        if len(found) != differences:
+            raise Failure(f"{len(found)} differences, expected {differences}: {found}")
 
 
 @case("resets, also with other flags; a refused connect was never open")
