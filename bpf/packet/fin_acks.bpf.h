@@ -242,11 +242,12 @@ static __always_inline bool fin_acks_take(const struct tcp_segment *segment,
 					  const struct place *place)
 {
 	const struct flow *flow = &segment->flow;
-	__u32 signature =
-		fin_signature(flow->local, flow->local_port, flow->remote, flow->remote_port);
-	__u32 end = PARSE_BE32(segment->ack);
+	__u32 end = PARSE_BE32(segment->ack), signature;
 	struct fin_bucket *bucket = fin_bucket_of(end);
 
+	if (!fin_acks_may_have(end))
+		return false;
+	signature = fin_signature(flow->local, flow->local_port, flow->remote, flow->remote_port);
 	for (int way = 0; way < FIN_WAYS; way++) {
 		struct fin_entry *entry = &bucket->entries[way];
 

@@ -47,18 +47,26 @@ struct fragments_map {
 	__type(value, struct fragment_value);
 };
 
-/* Key: 0; value: the segment that the program on this CPU has before it. Writers: tc_parse(),
- * xdp_parse(). Reader: the program that called them. It is a map because a function that the
- * verifier checks on its own, once, can give back no more than a number (pointers: 5.12). */
-struct segments_map {
+/* What the program on this CPU has before it. */
+struct packet_at_hand {
+	struct tcp_segment segment;
+	bool leaves;   /* else it arrives */
+	bool ethernet; /* it begins with such a header, else with IP's */
+};
+
+/* Key: 0; value: see there. Writers: tc_parse(), xdp_parse(), and who goes on with tc_closely.
+ * Reader: the program that called them. It is a map because a function that the verifier checks on
+ * its own, once, can give back no more than a number (pointers: 5.12), and a program none that it
+ * goes on with. */
+struct packets_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct tcp_segment);
+	__type(value, struct packet_at_hand);
 };
 
 extern struct packet_counts_map packet_counts SEC(".maps");
-extern struct segments_map segments SEC(".maps");
+extern struct packets_map packets SEC(".maps");
 extern struct fragments_map fragments SEC(".maps");
 
 /* Index: by the acknowledgement number. Writers and readers: fin_acks.bpf.h. Globals, because their
@@ -66,11 +74,18 @@ extern struct fragments_map fragments SEC(".maps");
 extern struct fin_bucket fin_acks[FIN_BUCKETS];
 extern fin_tag fin_tags[FIN_BUCKETS];
 
-static __always_inline struct tcp_segment *this_segment(void)
+static __always_inline struct packet_at_hand *this_packet(void)
 {
 	__u32 key = 0;
 
-	return bpf_map_lookup_elem(&segments, &key);
+	return bpf_map_lookup_elem(&packets, &key);
+}
+
+static __always_inline struct tcp_segment *this_segment(void)
+{
+	struct packet_at_hand *packet = this_packet();
+
+	return packet ? &packet->segment : NULL;
 }
 
 static __always_inline void count_packet(__u32 kind)
