@@ -341,73 +341,40 @@ bool clsact_exists(const struct clsact_filter *filter)
 	       !netlink_ask(begin_filter(&request, RTM_GETTFILTER, 0, filter), NULL, NULL);
 }
 
-static bool map_is_ring(uint32_t id)
+/* Whether the kernel has emptied this map of what programs go on with, as it does when nobody has
+ * it open any more. */
+static bool map_is_emptied(uint32_t id)
 {
 	struct bpf_map_info info = {};
-	uint32_t length = sizeof(info);
+	uint32_t length = sizeof(info), first = 0, program;
 	int map = bpf_map_get_fd_by_id(id);
-	bool is_ring;
+	bool emptied;
 
 	if (map < 0)
 		return false;
-	is_ring = !bpf_obj_get_info_by_fd(map, &info, &length) && info.type == BPF_MAP_TYPE_RINGBUF;
+	emptied = !bpf_obj_get_info_by_fd(map, &info, &length) &&
+		  info.type == BPF_MAP_TYPE_PROG_ARRAY &&
+		  bpf_map_lookup_elem(map, &first, &program) == -ENOENT;
 	close(map);
-	return is_ring;
+	return emptied;
 }
 
-/* The maps of a program; how many. */
-static uint32_t program_maps(uint32_t id, uint32_t maps[PROGRAM_MAPS])
+/* Without CAP_SYS_ADMIN nobody can tell. */
+static bool is_stale(uint32_t id)
 {
+	uint32_t maps[PROGRAM_MAPS];
 	struct bpf_prog_info info = {.nr_map_ids = PROGRAM_MAPS, .map_ids = (uintptr_t)maps};
 	uint32_t length = sizeof(info);
 	int program = bpf_prog_get_fd_by_id(id);
-	uint32_t count = 0;
+	bool stale = false;
 
 	if (program < 0)
-		return 0;
+		return false;
 	if (!bpf_obj_get_info_by_fd(program, &info, &length))
-		count = info.nr_map_ids < PROGRAM_MAPS ? info.nr_map_ids : PROGRAM_MAPS;
+		for (uint32_t i = 0; i < info.nr_map_ids && i < PROGRAM_MAPS; i++)
+			stale |= map_is_emptied(maps[i]);
 	close(program);
-	return count;
-}
-
-static uint32_t program_ring(uint32_t id)
-{
-	uint32_t maps[PROGRAM_MAPS], count = program_maps(id, maps);
-
-	for (uint32_t i = 0; i < count; i++)
-		if (map_is_ring(maps[i]))
-			return maps[i];
-	return 0;
-}
-
-static uint32_t link_program(uint32_t id)
-{
-	struct bpf_link_info info = {};
-	uint32_t length = sizeof(info);
-	int link = bpf_link_get_fd_by_id(id);
-
-	if (link < 0)
-		return 0;
-	if (bpf_obj_get_info_by_fd(link, &info, &length))
-		info.prog_id = 0;
-	close(link);
-	return info.prog_id;
-}
-
-static bool some_link_uses(uint32_t ring)
-{
-	uint32_t link = 0, maps[PROGRAM_MAPS];
-
-	while (!bpf_link_get_next_id(link, &link)) {
-		uint32_t program = link_program(link);
-		uint32_t count = program ? program_maps(program, maps) : 0;
-
-		for (uint32_t i = 0; i < count; i++)
-			if (maps[i] == ring)
-				return true;
-	}
-	return false;
+	return stale;
 }
 
 static int remove_stale_of(uint32_t interface)
@@ -421,10 +388,7 @@ static int remove_stale_of(uint32_t interface)
 		if (filters_list(&listing, interface, egress))
 			continue;
 		for (size_t i = 0; i < listing.count; i++) {
-			uint32_t ring = program_ring(listing.programs[i]);
-
-			/* Without CAP_SYS_ADMIN nobody can tell. */
-			if (!ring || some_link_uses(ring) || filter_delete(&listing.filters[i]))
+			if (!is_stale(listing.programs[i]) || filter_delete(&listing.filters[i]))
 				continue;
 			removed++;
 			made_qdisc |= listing.filters[i].handle & HANDLE_MADE_QDISC;

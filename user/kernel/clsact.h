@@ -28,10 +28,10 @@ bool clsact_exists(const struct clsact_filter *filter);
 
 /* Takes away what tracers left behind that were killed. How many filters, or a negative errno.
  *
- * A filter is a tracer's if it is named so and its handle is one of ours. It is alive as
- * long as some BPF link's program uses the same ring buffer as the filter's: links end with the
- * process that holds them, and the kernel lists them all, whatever namespace or container anyone
- * is in. So a tracer attaches the socket witness, which is all links, first. */
+ * A filter is a tracer's if it is named so and its handle is one of ours. Its program goes on with
+ * another by a map that the kernel empties when the last process that has it open is gone
+ * (bpf_fd_array_map_clear(), kernel/bpf/arraymap.c), whatever namespace or container
+ * that was in: then it is left behind. */
 int clsact_remove_stale(void);
 
 #endif
