@@ -3,8 +3,8 @@
 happened, and all tell the same, however they came to know."""
 
 import json
-import re
 
+from harness.tracer import SUMMARY
 from odd import ODD_MOST
 
 MS = 1_000_000
@@ -29,7 +29,6 @@ ORPHANED = {"orphan": (20 * SECOND, 55 * SECOND), "orphan-fin": (1.5 * SECOND, 4
 LOOKED_FOR = {"destroyed"}
 # ... and of these nothing where that table cannot be asked for one (tcp_diag is a module).
 ASKED_FOR = {"reset"}
-SUMMARY = re.compile(r"\d+ teardowns, \d+ unfinished, \d+ records, (\d+) lost")
 
 
 class Told:
@@ -108,9 +107,9 @@ def check_end(told):
     its wait or a change may be found missing: nothing was lost on the way, or there would be a
     warning."""
     summary = SUMMARY.fullmatch(told.others[0]) if len(told.others) == 1 else None
-    if not summary or int(summary[1]) > ODD_MOST:
+    if not summary or int(summary[4]) > ODD_MOST:
         return [f"on stderr: {told.others}"], []
-    if summary[1] == "0":
+    if summary[4] == "0":
         return [], []
     stats = [found["lost"] for found in told.objects if found.get("type") == "stats"]
     holes = [json.dumps(found) for found in told.objects if found.get("complete") is False]

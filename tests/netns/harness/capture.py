@@ -105,9 +105,9 @@ class _Follower:
         self.opened = False # a SYN was accepted
         self.segments = []
         self.overtaken = []
+        self.late = collections.defaultdict(collections.Counter)
         self._unanswered = {} # sender of a FIN -> the number after it
         self._answers = {} # sender of an answer -> its first, as captured
-        self.late = collections.defaultdict(collections.Counter)
         self._fins = set() # who sent one
         self._over = {} # end -> since when both FINs are with it and its own is acknowledged
         self._again = set() # senders of a FIN that came when the other end was over
@@ -120,6 +120,7 @@ class _Follower:
         time = float(numbers[4])
         flags = flag_names(int(numbers[2], 16))
         names = flags.split(",")
+        seen = Seen(sender, seq, ack, flags)
         self.ends = self.ends or (sender, receiver)
         self.opened = self.opened or ("SYN" in names and "ACK" in names)
         wanted = "FIN" in names or "RST" in names
@@ -127,20 +128,20 @@ class _Follower:
         if "ACK" in names and end is not None and (ack - end) % MODULUS < MODULUS // 2:
             del self._unanswered[receiver]
             wanted = True
-            self._answers[sender] = Seen(sender, seq, ack, flags)
+            self._answers[sender] = seen
             if receiver in self._again:
                 self._again.remove(receiver)
-                self.late[sender][Seen(sender, seq, ack, flags)] += 1
+                self.late[sender][seen] += 1
         elif "ACK" in names and not wanted:
-            self._look_for_overtaken(Seen(sender, seq, ack, flags), length)
+            self._look_for_overtaken(seen, length)
         if "FIN" in names:
             self._unanswered[sender] = (seq + length + 1) % MODULUS
             self._fins.add(sender)
             if time - self._over.get(receiver, time) > SETTLED:
                 self._again.add(sender)
-                self.late[receiver][Seen(sender, seq, ack, flags)] += 1
+                self.late[receiver][seen] += 1
         if wanted:
-            self.segments.append(Seen(sender, seq, ack, flags))
+            self.segments.append(seen)
         for end, other in (sender, receiver), (receiver, sender):
             if other in self._answers and other in self._fins:
                 self._over.setdefault(end, time)
