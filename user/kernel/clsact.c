@@ -15,7 +15,11 @@
 
 #include "kernel/netlink.h"
 
+/* A filter is called as its program is and by the number of what keeps it alive: to ask the
+ * program itself takes CAP_SYS_ADMIN. */
 #define PROGRAM_PREFIX "tcpclose_"
+#define KEEPER_MARK ':'
+#define NAME_SIZE (BPF_OBJ_NAME_LEN + sizeof(":4294967295"))
 
 /* Handles of ours: a fixed beginning, whether a tracer made the qdisc, a free number. A tracer
  * that finds the mark on another's filter marks its own: the last one to go removes the qdisc. */
@@ -29,7 +33,6 @@
 #define FIRST_PRIORITY 1
 #define LAST_PRIORITY 16
 
-#define PROGRAM_MAPS 64
 #define FILTERS_MAX 64
 
 static uint32_t parent_of(bool egress)
@@ -135,7 +138,7 @@ struct listing {
 	uint16_t first_other; /* the least priority of others' filters; 0: there are none */
 	size_t count;
 	struct clsact_filter filters[FILTERS_MAX];
-	uint32_t programs[FILTERS_MAX];
+	uint32_t keepers[FILTERS_MAX];
 	uint32_t interface;
 	bool egress;
 };
@@ -158,20 +161,19 @@ static const struct nlattr *option_of(const struct nlmsghdr *message, uint16_t t
 	return NULL;
 }
 
-static uint32_t program_of(const struct nlmsghdr *message)
+/* The number in the name of one of ours; 0: it is not ours. */
+static uint32_t keeper_of(const struct nlmsghdr *message)
 {
-	const struct nlattr *id = option_of(message, TCA_BPF_ID);
+	const struct nlattr *attribute = option_of(message, TCA_BPF_NAME);
+	const char *name, *mark;
 
-	return id && mnl_attr_validate(id, MNL_TYPE_U32) >= 0 ? mnl_attr_get_u32(id) : 0;
-}
-
-/* A filter is called as its program is: to ask the program takes CAP_SYS_ADMIN. */
-static bool is_ours(const struct nlmsghdr *message)
-{
-	const struct nlattr *name = option_of(message, TCA_BPF_NAME);
-
-	return name && mnl_attr_validate(name, MNL_TYPE_NUL_STRING) >= 0 &&
-	       !strncmp(mnl_attr_get_str(name), PROGRAM_PREFIX, strlen(PROGRAM_PREFIX));
+	if (!attribute || mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) < 0)
+		return 0;
+	name = mnl_attr_get_str(attribute);
+	mark = strchr(name, KEEPER_MARK);
+	if (!mark || strncmp(name, PROGRAM_PREFIX, strlen(PROGRAM_PREFIX)) != 0)
+		return 0;
+	return (uint32_t)strtoul(mark + 1, NULL, 10);
 }
 
 static int take_filter(const struct nlmsghdr *message, void *context)
@@ -179,7 +181,7 @@ static int take_filter(const struct nlmsghdr *message, void *context)
 	struct listing *listing = context;
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
 	uint16_t priority = (uint16_t)(tc->tcm_info >> 16);
-	uint32_t program;
+	uint32_t keeper;
 
 	if (message->nlmsg_type != RTM_NEWTFILTER)
 		return 0;
@@ -189,10 +191,10 @@ static int take_filter(const struct nlmsghdr *message, void *context)
 			listing->first_other = priority;
 		return 0;
 	}
-	program = program_of(message);
-	if (listing->count == FILTERS_MAX || !program || !is_ours(message))
+	keeper = keeper_of(message);
+	if (listing->count == FILTERS_MAX || !keeper)
 		return 0;
-	listing->programs[listing->count] = program;
+	listing->keepers[listing->count] = keeper;
 	listing->filters[listing->count++] = (struct clsact_filter){
 		.interface = listing->interface,
 		.handle = tc->tcm_handle,
@@ -295,19 +297,36 @@ static int filter_place(struct clsact_filter *filter, uint32_t mark, int program
 	return error;
 }
 
-int clsact_attach(struct clsact_filter *filter, uint32_t interface, bool egress, int program)
+/* 0 or a negative errno. */
+static int name_filter(char name[static NAME_SIZE], int program, int keeper)
 {
-	struct bpf_prog_info info = {};
-	uint32_t length = sizeof(info), mark;
-	int made = qdisc_ensure(interface), error;
+	struct bpf_prog_info named = {}, keeping = {};
+	uint32_t length = sizeof(named);
+
+	if (bpf_obj_get_info_by_fd(program, &named, &length))
+		return -errno;
+	length = sizeof(keeping);
+	if (bpf_obj_get_info_by_fd(keeper, &keeping, &length))
+		return -errno;
+	snprintf(name, NAME_SIZE, "%s%c%u", named.name, KEEPER_MARK, keeping.id);
+	return 0;
+}
+
+int clsact_attach(struct clsact_filter *filter, uint32_t interface, bool egress, int program,
+		  int keeper)
+{
+	char name[NAME_SIZE];
+	uint32_t mark;
+	int made, error = name_filter(name, program, keeper);
 
 	*filter = (struct clsact_filter){.interface = interface, .egress = egress};
+	if (error)
+		return error;
+	made = qdisc_ensure(interface);
 	if (made < 0)
 		return made;
-	if (bpf_obj_get_info_by_fd(program, &info, &length))
-		return -errno;
 	mark = made || qdisc_is_marked(interface) ? HANDLE_MADE_QDISC : 0;
-	error = filter_place(filter, mark, program, info.name);
+	error = filter_place(filter, mark, program, name);
 	filter->behind_others = !error && is_behind_others(filter);
 	if (error) {
 		filter->handle = 0;
@@ -341,40 +360,15 @@ bool clsact_exists(const struct clsact_filter *filter)
 	       !netlink_ask(begin_filter(&request, RTM_GETTFILTER, 0, filter), NULL, NULL);
 }
 
-/* Whether the kernel has emptied this map of what programs go on with, as it does when nobody has
- * it open any more. */
-static bool map_is_emptied(uint32_t id)
+/* Whether the program that keeps it alive is gone. A number comes again after 2^31 others. Without
+ * CAP_SYS_ADMIN nobody can tell. */
+static bool is_stale(uint32_t keeper)
 {
-	struct bpf_map_info info = {};
-	uint32_t length = sizeof(info), first = 0, program;
-	int map = bpf_map_get_fd_by_id(id);
-	bool emptied;
+	int program = bpf_prog_get_fd_by_id(keeper);
 
-	if (map < 0)
-		return false;
-	emptied = !bpf_obj_get_info_by_fd(map, &info, &length) &&
-		  info.type == BPF_MAP_TYPE_PROG_ARRAY &&
-		  bpf_map_lookup_elem(map, &first, &program) == -ENOENT;
-	close(map);
-	return emptied;
-}
-
-/* Without CAP_SYS_ADMIN nobody can tell. */
-static bool is_stale(uint32_t id)
-{
-	uint32_t maps[PROGRAM_MAPS];
-	struct bpf_prog_info info = {.nr_map_ids = PROGRAM_MAPS, .map_ids = (uintptr_t)maps};
-	uint32_t length = sizeof(info);
-	int program = bpf_prog_get_fd_by_id(id);
-	bool stale = false;
-
-	if (program < 0)
-		return false;
-	if (!bpf_obj_get_info_by_fd(program, &info, &length))
-		for (uint32_t i = 0; i < info.nr_map_ids && i < PROGRAM_MAPS; i++)
-			stale |= map_is_emptied(maps[i]);
-	close(program);
-	return stale;
+	if (program >= 0)
+		close(program);
+	return program == -ENOENT;
 }
 
 static int remove_stale_of(uint32_t interface)
@@ -388,7 +382,7 @@ static int remove_stale_of(uint32_t interface)
 		if (filters_list(&listing, interface, egress))
 			continue;
 		for (size_t i = 0; i < listing.count; i++) {
-			if (!is_stale(listing.programs[i]) || filter_delete(&listing.filters[i]))
+			if (!is_stale(listing.keepers[i]) || filter_delete(&listing.filters[i]))
 				continue;
 			removed++;
 			made_qdisc |= listing.filters[i].handle & HANDLE_MADE_QDISC;

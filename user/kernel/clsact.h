@@ -18,8 +18,10 @@ struct clsact_filter {
 };
 
 /* Puts a program in front of those that are there, as far as priorities allow; all of them stay as
- * they are. 0 or a negative errno: -EBUSY when an ingress qdisc stands where clsact must. */
-int clsact_attach(struct clsact_filter *filter, uint32_t interface, bool egress, int program);
+ * they are. keeper is a program that goes away with this process, as a filter's own does not. 0 or
+ * a negative errno: -EBUSY when an ingress qdisc stands where clsact must. */
+int clsact_attach(struct clsact_filter *filter, uint32_t interface, bool egress, int program,
+		  int keeper);
 
 /* Takes it away, and the qdisc when a tracer made it and nothing is left on it. */
 void clsact_detach(const struct clsact_filter *filter);
@@ -28,10 +30,11 @@ bool clsact_exists(const struct clsact_filter *filter);
 
 /* Takes away what tracers left behind that were killed. How many filters, or a negative errno.
  *
- * A filter is a tracer's if it is named so and its handle is one of ours. Its program goes on with
- * another by a map that the kernel empties when the last process that has it open is gone
- * (bpf_fd_array_map_clear(), kernel/bpf/arraymap.c), whatever namespace or container
- * that was in: then it is left behind. */
+ * A filter is a tracer's if its handle is one of ours and its name is "tcpclose_...:keeper"; it is
+ * left behind when there is no program of that number, whatever namespace or container the tracer
+ * was in. Its own program and maps are not asked: Linux never frees a program array that is opened
+ * by its number and closed twice before the kernel's worker has emptied it
+ * (prog_array_map_clear(), kernel/bpf/arraymap.c, 6.18). */
 int clsact_remove_stale(void);
 
 #endif

@@ -39,9 +39,9 @@ struct interfaces_counts {
 	unsigned int stale_filters; /* that killed tracers had left behind, removed */
 };
 
-/* Attaches to what there is. The socket witness must be attached by then (see clsact.h), and the
- * calling process must have one thread. 0 or a negative errno; that single interfaces could not be
- * attached is no error, see the counts. *interfaces is set before the first progress(). */
+/* Attaches to what there is. The calling process must have one thread. 0 or a negative errno; that
+ * single interfaces could not be attached is no error, see the counts. *interfaces is set before
+ * the first progress(). */
 int interfaces_open(struct interfaces **interfaces, const struct interfaces_request *request);
 /* Detaches everywhere. */
 void interfaces_close(struct interfaces *interfaces);

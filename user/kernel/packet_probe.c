@@ -228,7 +228,9 @@ static int attach_clsact(struct packet_hook *hook, const struct packet_probe *pr
 			 enum layout layout, bool egress, uint32_t interface)
 {
 	int program = probe->programs[layout][egress ? ROLE_OUT : ROLE_IN];
-	int error = clsact_attach(&hook->filter, interface, egress, program);
+	/* The kernel empties the map that holds it when its last descriptor is closed. */
+	int keeper = bpf_program__fd(probe->skeleton->progs.tc_closely);
+	int error = clsact_attach(&hook->filter, interface, egress, program, keeper);
 
 	if (!error)
 		hook->mechanism = MECHANISM_CLSACT;
