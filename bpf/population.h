@@ -31,6 +31,7 @@ struct population_group {
 };
 
 #define POPULATION_GROUPS 16384
+#define POPULATION_PLACES (1u << 18)
 
 /* One of them as user space reads it. */
 struct population_entry {

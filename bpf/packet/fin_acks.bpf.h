@@ -12,7 +12,7 @@
 #include "stranger.bpf.h"
 #include "tables.bpf.h"
 
-enum fin_entry_state {
+enum fin_state {
 	FIN_ACKED = 1,
 	FIN_ACKED_BY_DATA = 2, /* what the first acknowledgement was, besides its seq */
 	FIN_ACKED_BY_FIN = 4,
@@ -26,49 +26,30 @@ enum fin_entry_state {
  * (TCP_RTO_MAX), so one that waits longer waits in vain: 32 s at HZ 1000, 131 s at HZ 250. */
 #define FIN_TIME_MASK 0x0fffffff
 #define FIN_VAIN 32768
-/* Within this time an acknowledgement has come by all places: 1 to 10 s. */
-#define FIN_SEEN_BY_ALL 1024
 
 static __always_inline __u32 fin_now(void)
 {
 	return (__u32)bpf_jiffies64() & FIN_TIME_MASK;
 }
 
-static __always_inline __u32 fin_age(const struct fin_entry *entry, __u32 now)
+static __always_inline __u32 fin_age(__u32 state, __u32 now)
 {
-	return (now - (entry->state >> FIN_STATE_BITS)) & FIN_TIME_MASK;
+	return (now - (state >> FIN_STATE_BITS)) & FIN_TIME_MASK;
 }
 
-/* The upper bits depend on all of the number's: 14 for the bucket, below them 4 for the tag. */
-static __always_inline __u32 fin_hash(__u32 end)
-{
-	return end * 0x9e3779b1;
-}
-
-#define FIN_BUCKET_SHIFT 18
-#define FIN_TAG_SHIFT 14
-
-_Static_assert(FIN_BUCKETS == 1 << (32 - FIN_BUCKET_SHIFT), "so many bits");
-_Static_assert(sizeof(fin_tag) * 8 == 1 << (FIN_BUCKET_SHIFT - FIN_TAG_SHIFT), "so many bits");
-
+/* Numbers of the same 64 kB share a bucket: the segments of a short connection look at one cache
+ * line for each direction, those of a long one stay with it for a while. */
 static __always_inline struct fin_bucket *fin_bucket_of(__u32 end)
 {
-	return &fin_acks[fin_hash(end) >> FIN_BUCKET_SHIFT];
-}
-
-static __always_inline fin_tag fin_tag_of(__u32 end)
-{
-	return 1u << (fin_hash(end) >> FIN_TAG_SHIFT & (sizeof(fin_tag) * 8 - 1));
+	return &fin_acks[(__u32)((end & bpf_htonl(0xffff0000)) * 0x9e3779b1) >>
+			 (32 - FIN_BUCKET_BITS)];
 }
 
 /* Whether a segment with this ack field may acknowledge a FIN: all that the others are asked. */
 static __always_inline bool fin_acks_may_have(__u32 end)
 {
-	const struct fin_bucket *bucket;
+	const struct fin_bucket *bucket = fin_bucket_of(end);
 
-	if (!(fin_tags[fin_hash(end) >> FIN_BUCKET_SHIFT] & fin_tag_of(end)))
-		return false;
-	bucket = fin_bucket_of(end);
 	return bucket->ends[0] == end || bucket->ends[1] == end || bucket->ends[2] == end ||
 	       bucket->ends[3] == end;
 }
@@ -93,18 +74,9 @@ static __always_inline __u32 fin_signature(const __u8 *from, __u16 from_port, co
 	return hash ? hash : 1;
 }
 
-static __always_inline void fin_entry_arm(struct fin_entry *entry, __u32 signature, __u32 now,
-					  __u32 stranger)
-{
-	entry->signature = signature;
-	entry->state = now << FIN_STATE_BITS | stranger;
-	for (int i = 0; i < FIN_PLACES; i++)
-		entry->places[i] = 0;
-}
-
 /* What is lost when an entry makes room for another, the least first: nothing, sightings of an
  * acknowledgement, an acknowledgement that concerns nobody here, an acknowledgement. */
-enum fin_worth {
+enum fin_worth_kind {
 	FIN_WORTH_DONE = 1,
 	FIN_WORTH_STRANGER = 2,
 	FIN_WORTH_WAITING = 3,
@@ -113,32 +85,17 @@ enum fin_worth {
 #define FIN_WORTH(kind) ((kind) * (FIN_TIME_MASK + 1u))
 
 /* Of the same kind the oldest is worth the least. */
-static __always_inline __u32 fin_entry_worth(const struct fin_entry *entry, __u32 now)
+static __always_inline __u32 fin_worth(const struct fin_bucket *bucket, __u32 way, __u32 now)
 {
-	__u32 age = fin_age(entry, now), kind = FIN_WORTH_WAITING;
+	__u32 state = bucket->states[way], age = fin_age(state, now), kind = FIN_WORTH_WAITING;
 
-	if (!entry->signature)
+	if (!bucket->signatures[way])
 		return 0;
-	if (entry->state & FIN_ACKED || age > FIN_VAIN)
+	if (state & FIN_ACKED || age > FIN_VAIN)
 		kind = FIN_WORTH_DONE;
-	else if (entry->state & FIN_OF_STRANGER)
+	else if (state & FIN_OF_STRANGER)
 		kind = FIN_WORTH_STRANGER;
 	return FIN_WORTH(kind) + (FIN_TIME_MASK - age);
-}
-
-/* After an entry was armed: of those acknowledged a while ago no segment is of interest. */
-static __always_inline void fin_retag(const struct fin_bucket *bucket, __u32 end, __u32 now)
-{
-	fin_tag tag = fin_tag_of(end);
-
-	for (__u32 way = 0; way < FIN_WAYS; way++) {
-		const struct fin_entry *entry = &bucket->entries[way];
-
-		if (entry->signature &&
-		    fin_age(entry, now) < (entry->state & FIN_ACKED ? FIN_SEEN_BY_ALL : FIN_VAIN))
-			tag |= fin_tag_of(bucket->ends[way]);
-	}
-	fin_tags[fin_hash(end) >> FIN_BUCKET_SHIFT] = tag;
 }
 
 /* Where a FIN belongs: a way of the bucket, and what is said of it. */
@@ -157,10 +114,9 @@ __weak __noinline int fin_acks_room(__u32 end, __u32 signature)
 	__u32 now = fin_now(), least = ~0u, most = 0, room = 0;
 
 	for (__u32 way = 0; way < FIN_WAYS; way++) {
-		const struct fin_entry *entry = &bucket->entries[way];
-		__u32 worth = fin_entry_worth(entry, now);
+		__u32 worth = fin_worth(bucket, way, now);
 
-		if (bucket->ends[way] == end && entry->signature == signature)
+		if (bucket->ends[way] == end && bucket->signatures[way] == signature)
 			return FIN_ROOM_SAME | way;
 		if (worth < least) {
 			least = worth;
@@ -180,8 +136,7 @@ __weak __noinline int fin_acks_room(__u32 end, __u32 signature)
 
 /* A FIN was seen; `end` in network order. Where others wait already it is asked whose it is: one of
  * no socket here takes the place of another such and of no one else. Two CPUs that take the same
- * entry, or tag the same bucket, at the same moment leave one of both FINs behind: no lock is worth
- * that. */
+ * way at the same moment leave one of both FINs behind: no lock is worth that. */
 static __always_inline void fin_acks_arm(const struct tcp_segment *segment, __u32 end,
 					 const void *context, __u32 hook)
 {
@@ -189,10 +144,10 @@ static __always_inline void fin_acks_arm(const struct tcp_segment *segment, __u3
 	__u32 signature =
 		fin_signature(flow->remote, flow->remote_port, flow->local, flow->local_port);
 	struct fin_bucket *bucket = fin_bucket_of(end);
-	__u32 room = fin_acks_room(end, signature), way = room & FIN_ROOM_WAY, stranger = 0, now;
+	__u32 room = fin_acks_room(end, signature), way = room & FIN_ROOM_WAY, stranger = 0;
 
 	if (room & FIN_ROOM_SAME)
-		stranger = bucket->entries[way].state & FIN_OF_STRANGER;
+		stranger = bucket->states[way] & FIN_OF_STRANGER;
 	else if (room & FIN_ROOM_SHARED && is_stranger(segment, context, hook))
 		stranger = FIN_OF_STRANGER;
 	if (room & FIN_ROOM_WORTH_WAITING && !stranger)
@@ -201,36 +156,37 @@ static __always_inline void fin_acks_arm(const struct tcp_segment *segment, __u3
 		count_packet(PACKET_PASSED_OVER);
 	if (room & FIN_ROOM_WORTH_WAITING && stranger)
 		return;
-	now = fin_now();
-	fin_entry_arm(&bucket->entries[way], signature, now, stranger);
+	bucket->signatures[way] = signature;
+	bucket->states[way] = fin_now() << FIN_STATE_BITS | stranger;
+	for (int i = 0; i < FIN_PLACES; i++)
+		bucket->places[way][i] = 0;
 	bucket->ends[way] = end;
-	fin_retag(bucket, end, now);
 }
 
-/* Is this the entry's first acknowledgement, or the same segment at a place that has not shown it
+/* Is this the FIN's first acknowledgement, or the same segment at a place that has not shown it
  * yet? Then that is noted. The payload's length and PSH are not part of what is the same: one hook
  * sees an aggregate where another sees its first segment. The places are, so that a peer who goes
  * on repeating the same bare ACK is not sent again and again. */
-static __always_inline bool fin_entry_take(struct fin_entry *entry,
-					   const struct tcp_segment *segment,
-					   const struct place *place)
+static __always_inline bool fin_take(struct fin_bucket *bucket, __u32 way,
+				     const struct tcp_segment *segment, const struct place *place)
 {
 	__u32 kind = FIN_ACKED | (segment->payload ? FIN_ACKED_BY_DATA : 0) |
 		     (segment->flags & SEGMENT_FIN ? FIN_ACKED_BY_FIN : 0);
-	__u16 hash;
+	__u16 hash, *seen = bucket->places[way];
 
-	if (!(entry->state & FIN_ACKED)) {
-		entry->seq = segment->seq;
-		entry->state = fin_now() << FIN_STATE_BITS | kind;
-	} else if (entry->seq != segment->seq || (entry->state & FIN_ACKED_HOW) != kind) {
+	if (!(bucket->states[way] & FIN_ACKED)) {
+		bucket->seqs[way] = segment->seq;
+		bucket->states[way] = fin_now() << FIN_STATE_BITS | kind;
+	} else if (bucket->seqs[way] != segment->seq ||
+		   (bucket->states[way] & FIN_ACKED_HOW) != kind) {
 		return false;
 	}
 	hash = place_hash(place);
 	for (int i = 0; i < FIN_PLACES; i++) {
-		if (entry->places[i] == hash)
+		if (seen[i] == hash)
 			return false;
-		if (!entry->places[i]) {
-			entry->places[i] = hash;
+		if (!seen[i]) {
+			seen[i] = hash;
 			return true;
 		}
 	}
@@ -248,11 +204,9 @@ static __always_inline bool fin_acks_take(const struct tcp_segment *segment,
 	if (!fin_acks_may_have(end))
 		return false;
 	signature = fin_signature(flow->local, flow->local_port, flow->remote, flow->remote_port);
-	for (int way = 0; way < FIN_WAYS; way++) {
-		struct fin_entry *entry = &bucket->entries[way];
-
-		if (bucket->ends[way] == end && entry->signature == signature)
-			return fin_entry_take(entry, segment, place);
+	for (__u32 way = 0; way < FIN_WAYS; way++) {
+		if (bucket->ends[way] == end && bucket->signatures[way] == signature)
+			return fin_take(bucket, way, segment, place);
 	}
 	return false;
 }

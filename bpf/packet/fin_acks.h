@@ -9,26 +9,21 @@
 
 #include "record.h"
 
-#define FIN_BUCKETS 16384
+#define FIN_BUCKET_BITS 14
+#define FIN_BUCKETS (1 << FIN_BUCKET_BITS)
 #define FIN_WAYS 4
 #define FIN_PLACES 8
 
-/* A FIN that waits (armed), or that has been acknowledged. */
-struct fin_entry {
-	__u32 signature;          /* of the flow that acknowledges it; 0: free */
-	__u32 seq;                /* of the first segment that acknowledged it */
-	__u32 state;              /* enum fin_entry_state in the low bits, time in the others */
-	__u16 places[FIN_PLACES]; /* where that segment was seen; ends with 0 */
-};
-
-/* A bit for each FIN of a bucket whose acknowledgement may still come, by its number's hash: all
- * that most segments look at, in 32 kB that stay near the processor. */
-typedef __u16 fin_tag;
-
-/* ends[] is what is looked at where the tag has the bit: one cache line. */
+/* FINs that wait (armed), or that have been acknowledged: of each what stands at its way. The first
+ * cache line is all that is looked at until one is acknowledged, and of most segments only ends[].
+ */
 struct fin_bucket {
-	__u32 ends[FIN_WAYS]; /* number after the FIN, network order as in an ack field */
-	struct fin_entry entries[FIN_WAYS];
+	__u32 ends[FIN_WAYS];       /* number after the FIN, network order as in an ack field */
+	__u32 signatures[FIN_WAYS]; /* of the flow that acknowledges it; 0: free */
+	__u32 states[FIN_WAYS];     /* enum fin_state in the low bits, time in the others */
+	__u32 seqs[FIN_WAYS];       /* of the first segment that acknowledged it */
+	/* Where that segment was seen; ends with 0. */
+	__u16 places[FIN_WAYS][FIN_PLACES];
 };
 
 _Static_assert(sizeof(struct fin_bucket) == 128, "two cache lines");

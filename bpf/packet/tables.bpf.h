@@ -69,10 +69,9 @@ extern struct packet_counts_map packet_counts SEC(".maps");
 extern struct packets_map packets SEC(".maps");
 extern struct fragments_map fragments SEC(".maps");
 
-/* Index: by the acknowledgement number. Writers and readers: fin_acks.bpf.h. Globals, because their
+/* Index: by the acknowledgement number. Writers and readers: fin_acks.bpf.h. A global, because its
  * address is then a constant of the program: nothing is looked up for an ordinary segment. */
 extern struct fin_bucket fin_acks[FIN_BUCKETS];
-extern fin_tag fin_tags[FIN_BUCKETS];
 
 static __always_inline struct packet_at_hand *this_packet(void)
 {

@@ -4,6 +4,7 @@
 #include "maps.bpf.h"
 
 struct waiting_map waiting SEC(".maps");
+struct places_map places SEC(".maps");
 struct groups_map groups SEC(".maps");
 struct durations_map durations SEC(".maps");
 struct held_map held SEC(".maps");

@@ -21,7 +21,7 @@ int population_add(void *context)
 	order.done = 0;
 	if (order.until < bpf_ktime_get_boot_ns() + NEARLY_OVER)
 		return 0;
-	error = bpf_map_update_elem(&waiting, &key, &value, BPF_NOEXIST);
+	error = wait_add(&key, &value);
 	order.done = !error;
 	if (error == -17) /* EEXIST */
 		return 0;

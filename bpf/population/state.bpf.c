@@ -27,12 +27,12 @@ static __always_inline void replace(const struct population_key *key,
 {
 	const struct population_value *old;
 
-	if (bpf_map_update_elem(&waiting, key, value, BPF_NOEXIST) == 0)
+	if (wait_add(key, value) == 0)
 		return;
 	old = bpf_map_lookup_elem(&waiting, key);
 	if (old)
 		wait_end(key, old, TIME_WAIT_ENDED, DURATION_UNKNOWN);
-	if (bpf_map_update_elem(&waiting, key, value, BPF_ANY) && filter_asks_for_process())
+	if (wait_add(key, value) && filter_asks_for_process())
 		__sync_fetch_and_add(&missed, 1);
 }
 
@@ -95,7 +95,7 @@ static __always_inline struct population_value *enter_late(const struct sock *sk
 
 	if (filter_asks_for_process() || !socket_flow_passes(&key->flow) || !place_passes(sk))
 		return NULL;
-	if (bpf_map_update_elem(&waiting, key, &value, BPF_NOEXIST))
+	if (wait_add(key, &value))
 		__sync_fetch_and_add(&missed, 1);
 	return bpf_map_lookup_elem(&waiting, key);
 }
@@ -145,7 +145,7 @@ static __always_inline void opened(struct sock *sk, int from)
 	__u64 until;
 
 	fill_key(&key, sk, NULL);
-	value = bpf_map_lookup_elem(&waiting, &key);
+	value = wait_find(&key);
 	if (!value)
 		return;
 	/* A socket could not have lost its addresses: its close was skipped. */
@@ -168,7 +168,7 @@ static __always_inline void connect_failed(struct sock *sk)
 	if (!tcp || !tcp->write_seq)
 		return;
 	fill_key(&key, sk, tcp);
-	value = bpf_map_lookup_elem(&waiting, &key);
+	value = wait_find(&key);
 	if (value)
 		wait_end(&key, value, TIME_WAIT_BY_CONNECT, DURATION_UNKNOWN);
 }

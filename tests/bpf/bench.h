@@ -123,7 +123,6 @@ static inline int bench_open(struct bench *bench, const struct settings *setting
 static inline void bench_reset(struct bench *bench)
 {
 	memset(bench->skeleton->bss->fin_acks, 0, sizeof(bench->skeleton->bss->fin_acks));
-	memset(bench->skeleton->bss->fin_tags, 0, sizeof(bench->skeleton->bss->fin_tags));
 	bench->count = 0;
 }
 
