@@ -15,8 +15,7 @@
 /* The quick question: may this be of interest at all? */
 static __always_inline bool closing_may_be(const struct wire_tcp *tcp)
 {
-	return tcp->flags & (SEGMENT_FIN | SEGMENT_RST) ||
-	       (tcp->flags & SEGMENT_ACK && fin_acks_may_have(tcp->ack));
+	return tcp->flags & (SEGMENT_FIN | SEGMENT_RST) || fin_acks_may_have(tcp);
 }
 
 /* With a tail when a recording is made. */

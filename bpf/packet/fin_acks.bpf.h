@@ -37,21 +37,26 @@ static __always_inline __u32 fin_age(__u32 state, __u32 now)
 	return (now - (state >> FIN_STATE_BITS)) & FIN_TIME_MASK;
 }
 
-/* Numbers of the same 64 kB share a bucket: the segments of a short connection look at one cache
- * line for each direction, those of a long one stay with it for a while. */
-static __always_inline struct fin_bucket *fin_bucket_of(__u32 end)
+/* By the ports: all segments of a connection look at one cache line, and connections of two hosts
+ * at one after the other, as they follow one another. */
+static __always_inline struct fin_bucket *fin_bucket_of(__u16 port, __u16 other)
 {
-	return &fin_acks[(__u32)((end & bpf_htonl(0xffff0000)) * 0x9e3779b1) >>
-			 (32 - FIN_BUCKET_BITS)];
+	return &fin_acks[((__u32)port + other) % FIN_BUCKETS];
 }
 
-/* Whether a segment with this ack field may acknowledge a FIN: all that the others are asked. */
-static __always_inline bool fin_acks_may_have(__u32 end)
+static __always_inline bool fin_bucket_has(const struct fin_bucket *bucket, __u32 end)
 {
-	const struct fin_bucket *bucket = fin_bucket_of(end);
-
 	return bucket->ends[0] == end || bucket->ends[1] == end || bucket->ends[2] == end ||
 	       bucket->ends[3] == end;
+}
+
+/* Whether this segment may acknowledge a FIN: all that most are asked. */
+static __always_inline bool fin_acks_may_have(const struct wire_tcp *tcp)
+{
+	const struct fin_bucket *bucket =
+		fin_bucket_of(PARSE_BE16(tcp->source), PARSE_BE16(tcp->target));
+
+	return tcp->flags & SEGMENT_ACK && fin_bucket_has(bucket, tcp->ack);
 }
 
 static __always_inline __u32 fin_mix(__u32 hash, const __u8 *address)
@@ -108,9 +113,9 @@ enum fin_room {
 };
 
 /* An enum fin_room. Global, so that the verifier checks it once. */
-__weak __noinline int fin_acks_room(__u32 end, __u32 signature)
+__weak __noinline int fin_acks_room(__u32 index, __u32 end, __u32 signature)
 {
-	const struct fin_bucket *bucket = fin_bucket_of(end);
+	const struct fin_bucket *bucket = &fin_acks[index % FIN_BUCKETS];
 	__u32 now = fin_now(), least = ~0u, most = 0, room = 0;
 
 	for (__u32 way = 0; way < FIN_WAYS; way++) {
@@ -143,8 +148,9 @@ static __always_inline void fin_acks_arm(const struct tcp_segment *segment, __u3
 	const struct flow *flow = &segment->flow;
 	__u32 signature =
 		fin_signature(flow->remote, flow->remote_port, flow->local, flow->local_port);
-	struct fin_bucket *bucket = fin_bucket_of(end);
-	__u32 room = fin_acks_room(end, signature), way = room & FIN_ROOM_WAY, stranger = 0;
+	struct fin_bucket *bucket = fin_bucket_of(flow->local_port, flow->remote_port);
+	__u32 room = fin_acks_room(bucket - fin_acks, end, signature), way = room & FIN_ROOM_WAY,
+	      stranger = 0;
 
 	if (room & FIN_ROOM_SAME)
 		stranger = bucket->states[way] & FIN_OF_STRANGER;
@@ -199,9 +205,9 @@ static __always_inline bool fin_acks_take(const struct tcp_segment *segment,
 {
 	const struct flow *flow = &segment->flow;
 	__u32 end = PARSE_BE32(segment->ack), signature;
-	struct fin_bucket *bucket = fin_bucket_of(end);
+	struct fin_bucket *bucket = fin_bucket_of(flow->local_port, flow->remote_port);
 
-	if (!fin_acks_may_have(end))
+	if (!fin_bucket_has(bucket, end))
 		return false;
 	signature = fin_signature(flow->local, flow->local_port, flow->remote, flow->remote_port);
 	for (__u32 way = 0; way < FIN_WAYS; way++) {

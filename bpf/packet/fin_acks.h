@@ -9,8 +9,7 @@
 
 #include "record.h"
 
-#define FIN_BUCKET_BITS 14
-#define FIN_BUCKETS (1 << FIN_BUCKET_BITS)
+#define FIN_BUCKETS 16384
 #define FIN_WAYS 4
 #define FIN_PLACES 8
 

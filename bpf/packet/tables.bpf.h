@@ -69,7 +69,7 @@ extern struct packet_counts_map packet_counts SEC(".maps");
 extern struct packets_map packets SEC(".maps");
 extern struct fragments_map fragments SEC(".maps");
 
-/* Index: by the acknowledgement number. Writers and readers: fin_acks.bpf.h. A global, because its
+/* Index: by the ports of the flow. Writers and readers: fin_acks.bpf.h. A global, because its
  * address is then a constant of the program: nothing is looked up for an ordinary segment. */
 extern struct fin_bucket fin_acks[FIN_BUCKETS];
 
