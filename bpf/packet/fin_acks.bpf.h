@@ -38,10 +38,11 @@ static __always_inline __u32 fin_age(__u32 state, __u32 now)
 }
 
 /* By the ports: all segments of a connection look at one cache line, and connections of two hosts
- * at one after the other, as they follow one another. */
+ * at lines side by side, as the kernel gives their ports away in turn: even ones first
+ * (__inet_hash_connect()). */
 static __always_inline struct fin_bucket *fin_bucket_of(__u16 port, __u16 other)
 {
-	return &fin_acks[((__u32)port + other) % FIN_BUCKETS];
+	return &fin_acks[((__u32)port + other) / 2 % FIN_BUCKETS];
 }
 
 static __always_inline bool fin_bucket_has(const struct fin_bucket *bucket, __u32 end)

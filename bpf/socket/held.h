@@ -50,24 +50,24 @@ typedef __u32 held_word __attribute__((may_alias));
 /* How much more a hash is in the next bucket. */
 #define HELD_STEP (((1ull << 32) / HELD_BUCKETS + 1) << 32)
 
-/* Its upper half is the place: connections of the same two hosts to the same port lie side by side,
- * as their other ports do, which the kernel gives away in turn. So memory that one connection has
- * brought near the processor serves the next. */
+/* Its upper half is the place: both ends of a connection fall together, and connections of the same
+ * two hosts to the same port lie side by side, as their other ports do, which the kernel gives away
+ * in turn. So memory that one has brought near the processor serves the next. */
 static __always_inline __u64 held_hash(const struct flow *flow, __u32 netns)
 {
-	const held_word *local = (const held_word *)flow->local;
-	const held_word *remote = (const held_word *)flow->remote;
 	_Bool swapped = flow->local_port > flow->remote_port;
+	const held_word *server = (const held_word *)(swapped ? flow->remote : flow->local);
+	const held_word *client = (const held_word *)(swapped ? flow->local : flow->remote);
 	__u32 service = swapped ? flow->remote_port : flow->local_port;
 	__u32 other = swapped ? flow->local_port : flow->remote_port;
-	__u64 hash = held_mix(netns + swapped, service);
+	__u64 hash = held_mix(netns, service);
 
 	for (int i = 0; i < 4; i++)
-		hash = held_mix(held_mix(hash, local[i]), remote[i]);
+		hash = held_mix(held_mix(hash, server[i]), client[i]);
 	hash *= 0x9e3779b97f4a7c15ull;
 	/* connect() takes even ports first (__inet_hash_connect()). */
 	return (hash & ~0xffffffffull) + (other >> 1) * HELD_STEP +
-	       ((__u32)(held_mix(hash, other) * 0x9e3779b97f4a7c15ull >> 32));
+	       ((__u32)(held_mix(hash + swapped, other) * 0x9e3779b97f4a7c15ull >> 32));
 }
 
 static __always_inline __u32 held_index(__u64 hash)
