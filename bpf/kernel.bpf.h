@@ -151,9 +151,28 @@ static __always_inline void kernel_flow_probed(struct flow *flow, const struct s
 	flow->remote_port = bpf_ntohs(BPF_CORE_READ(common, skc_dport));
 }
 
+/* Inodes of network namespaces that were asked for last, each below 32 bits of its namespace's
+ * cookie. The inode itself lies beside the count of the namespace's users, which each new socket
+ * changes, on whatever processor. */
+#define KERNEL_NETNS_SEEN 256
+__weak __u64 kernel_netns_seen[KERNEL_NETNS_SEEN] = {};
+
 static __always_inline __u32 kernel_netns(const struct sock *sk)
 {
-	return sk->__sk_common.skc_net.net->ns.inum;
+	const struct net *net = sk->__sk_common.skc_net.net;
+	__u64 seen, *slot;
+	__u32 cookie;
+
+	if (!bpf_core_field_exists(net->net_cookie))
+		return net->ns.inum;
+	cookie = (__u32)net->net_cookie;
+	slot = &kernel_netns_seen[cookie % KERNEL_NETNS_SEEN];
+	seen = *slot;
+	if (!seen || seen >> 32 != cookie) {
+		seen = (__u64)cookie << 32 | net->ns.inum;
+		*slot = seen;
+	}
+	return (__u32)seen;
 }
 
 static __always_inline struct cgroup *kernel_cgroup(const struct sock *sk)

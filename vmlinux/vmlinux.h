@@ -99,6 +99,7 @@ struct netns_ipv4 {
 
 struct net {
 	struct ns_common ns;
+	u64 net_cookie;
 	struct netns_ipv4 ipv4;
 };
 
