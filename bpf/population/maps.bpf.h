@@ -26,7 +26,7 @@ struct waiting_map {
 	__type(value, struct population_value);
 };
 
-/* Index: place_of() some addresses; value: how many of `waiting` fall there. A new socket, whose
+/* Key: place_of() some addresses; value: how many of `waiting` fall there. A new socket, whose
  * addresses nobody waits on as a rule, asks this: connections of two hosts fall side by side, as
  * they follow one another, where `waiting` is scattered over 16 MB. Writers: the programs. */
 struct places_map {
