@@ -31,7 +31,7 @@ struct population_group {
 };
 
 #define POPULATION_GROUPS 16384
-#define POPULATION_PLACES (1u << 18)
+#define POPULATION_SIDES 4096
 
 /* One of them as user space reads it. */
 struct population_entry {

@@ -4,13 +4,13 @@
 #include "maps.bpf.h"
 
 struct waiting_map waiting SEC(".maps");
-struct places_map places SEC(".maps");
 struct groups_map groups SEC(".maps");
 struct durations_map durations SEC(".maps");
 struct held_map held SEC(".maps");
 
 const volatile struct settings settings = {};
 
+__u8 sides_that_wait[POPULATION_SIDES] = {};
 __u64 missed = 0;
 __u64 crowded_out = 0;
 

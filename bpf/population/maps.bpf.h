@@ -26,16 +26,6 @@ struct waiting_map {
 	__type(value, struct population_value);
 };
 
-/* Key: place_of() some addresses; value: how many of `waiting` fall there. A new socket, whose
- * addresses nobody waits on as a rule, asks this: connections of two hosts fall side by side, as
- * they follow one another, where `waiting` is scattered over 16 MB. Writers: the programs. */
-struct places_map {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, POPULATION_PLACES);
-	__type(key, __u32);
-	__type(value, __u32);
-};
-
 /* Key: program, destination or service; value: counters. Writers: the programs. Reader: user space.
  * Never deleted. Bound: POPULATION_GROUPS; what comes later is counted under the key of zeros. */
 struct groups_map {
@@ -65,7 +55,6 @@ struct held_map {
 };
 
 extern struct waiting_map waiting SEC(".maps");
-extern struct places_map places SEC(".maps");
 extern struct groups_map groups SEC(".maps");
 extern struct durations_map durations SEC(".maps");
 extern struct held_map held SEC(".maps");
@@ -74,36 +63,22 @@ extern struct held_map held SEC(".maps");
 extern __u64 missed;      /* that entered or left and could not be counted */
 extern __u64 crowded_out; /* counted under the key of zeros */
 
-/* Two ends of one host are not to fall together: one of them waits, as a rule. */
-static __always_inline __u32 place_of(const struct population_key *key)
-{
-	const __u64 *address = (const void *)key->flow.local;
-	__u32 ports = key->flow.local_port + key->flow.remote_port;
-	__u64 hosts = key->netns;
+/* Index: side_of() some addresses. Whether any of them were ever in `waiting`: of the two ends of
+ * the connections to a service one waits, as a rule, and for new sockets of the other nobody has to
+ * look into a map that is scattered over 16 MB. Writers: the programs. */
+extern __u8 sides_that_wait[POPULATION_SIDES];
 
-	for (int i = 0; i < 4; i++)
-		hosts = (hosts ^ address[i]) * 0x9e3779b97f4a7c15ull;
-	hosts ^= hosts >> 32;
-	if (key->flow.local_port < key->flow.remote_port)
-		ports += POPULATION_PLACES / 2;
-	return ((__u32)hosts + ports) % POPULATION_PLACES;
+static __always_inline __u32 side_of(const struct population_key *key)
+{
+	__u32 local = key->flow.local_port, remote = key->flow.remote_port;
+	__u32 side = local < remote ? local << 1 | 1 : remote << 1;
+
+	return ((key->netns * 0x9e3779b1 ^ side) * 0x9e3779b1 >> 16) % POPULATION_SIDES;
 }
 
-static __always_inline void place_add(const struct population_key *key, __s32 more)
-{
-	__u32 place = place_of(key), *count = bpf_map_lookup_elem(&places, &place);
-
-	if (count)
-		__sync_fetch_and_add(count, more);
-}
-
-/* Of addresses on which nobody waits, as a rule. */
 static __always_inline struct population_value *wait_find(const struct population_key *key)
 {
-	__u32 place = place_of(key);
-	const __u32 *count = bpf_map_lookup_elem(&places, &place);
-
-	return count && !*count ? NULL : bpf_map_lookup_elem(&waiting, key);
+	return sides_that_wait[side_of(key)] ? bpf_map_lookup_elem(&waiting, key) : NULL;
 }
 
 static __always_inline void group_key(struct population_group_key *group,
@@ -213,18 +188,15 @@ static __always_inline void hold(__u32 netns, __s64 more)
 	}
 }
 
-/* 0, or a negative errno: -EEXIST, and what the map says when it is full. Never are there more in
- * `waiting` than the places count. */
+/* 0, or a negative errno: -EEXIST, and what the map says when it is full. */
 static __always_inline long wait_add(const struct population_key *key,
 				     const struct population_value *value)
 {
-	long error;
+	__u8 *waits = &sides_that_wait[side_of(key)];
 
-	place_add(key, 1);
-	error = bpf_map_update_elem(&waiting, key, value, BPF_NOEXIST);
-	if (error)
-		place_add(key, -1);
-	return error;
+	if (!*waits)
+		*waits = 1;
+	return bpf_map_update_elem(&waiting, key, value, BPF_NOEXIST);
 }
 
 /* Forgets a mini-socket or a socket that was in this state. True for the one caller that did. */
@@ -232,7 +204,6 @@ static __always_inline bool wait_forget(const struct population_key *key, __u8 s
 {
 	if (bpf_map_delete_elem(&waiting, key))
 		return false;
-	place_add(key, -1);
 	if (state != STATE_FIN_WAIT1)
 		hold(key->netns, -1);
 	return true;
