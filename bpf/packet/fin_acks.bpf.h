@@ -26,6 +26,8 @@ enum fin_state {
  * (TCP_RTO_MAX), so one that waits longer waits in vain: 32 s at HZ 1000, 131 s at HZ 250. */
 #define FIN_TIME_MASK 0x0fffffff
 #define FIN_VAIN 32768
+#define FIN_SPILL_STEP 1024
+#define FIN_SPILL_TIMES 255
 
 static __always_inline __u32 fin_now(void)
 {
@@ -40,9 +42,16 @@ static __always_inline __u32 fin_age(__u32 state, __u32 now)
 /* By the ports: all segments of a connection look at one cache line, and connections of two hosts
  * at lines side by side, as the kernel gives their ports away in turn: even ones first
  * (__inet_hash_connect()). */
-static __always_inline struct fin_bucket *fin_bucket_of(__u16 port, __u16 other)
+static __always_inline __u32 fin_index(__u16 port, __u16 other)
 {
-	return &fin_acks[((__u32)port + other) / 2 % FIN_BUCKETS];
+	return ((__u32)port + other) / 2 % FIN_BUCKETS;
+}
+
+/* Where a FIN goes that finds its bucket full of others that wait: forged ones of its own
+ * connection may do that, and each of them goes elsewhere. */
+static __always_inline __u32 fin_across(__u32 end)
+{
+	return (__u32)(end * 0x9e3779b1) >> 16 & (FIN_BUCKETS - 1);
 }
 
 static __always_inline bool fin_bucket_has(const struct fin_bucket *bucket, __u32 end)
@@ -54,10 +63,12 @@ static __always_inline bool fin_bucket_has(const struct fin_bucket *bucket, __u3
 /* Whether this segment may acknowledge a FIN: all that most are asked. */
 static __always_inline bool fin_acks_may_have(const struct wire_tcp *tcp)
 {
-	const struct fin_bucket *bucket =
-		fin_bucket_of(PARSE_BE16(tcp->source), PARSE_BE16(tcp->target));
+	__u32 index = fin_index(PARSE_BE16(tcp->source), PARSE_BE16(tcp->target));
 
-	return tcp->flags & SEGMENT_ACK && fin_bucket_has(bucket, tcp->ack);
+	if (!(tcp->flags & SEGMENT_ACK))
+		return false;
+	return fin_bucket_has(&fin_acks[index], tcp->ack) ||
+	       (fin_spilled[index] && fin_bucket_has(&fin_acks[fin_across(tcp->ack)], tcp->ack));
 }
 
 static __always_inline __u32 fin_mix(__u32 hash, const __u8 *address)
@@ -140,6 +151,21 @@ __weak __noinline int fin_acks_room(__u32 index, __u32 end, __u32 signature)
 	return room;
 }
 
+/* In steps that come round, but 0. */
+static __always_inline __u8 fin_spill_time(__u32 now)
+{
+	return 1 + now / FIN_SPILL_STEP % FIN_SPILL_TIMES;
+}
+
+/* Once the last one that went across waits in vain nobody has to look there. */
+static __always_inline void fin_spill_forget(__u32 index)
+{
+	__u32 then = fin_spilled[index], now = fin_spill_time(fin_now());
+
+	if (then && (now + FIN_SPILL_TIMES - then) % FIN_SPILL_TIMES > FIN_VAIN / FIN_SPILL_STEP)
+		fin_spilled[index] = 0;
+}
+
 /* A FIN was seen; `end` in network order. Where others wait already it is asked whose it is: one of
  * no socket here takes the place of another such and of no one else. Two CPUs that take the same
  * way at the same moment leave one of both FINs behind: no lock is worth that. */
@@ -149,14 +175,22 @@ static __always_inline void fin_acks_arm(const struct tcp_segment *segment, __u3
 	const struct flow *flow = &segment->flow;
 	__u32 signature =
 		fin_signature(flow->remote, flow->remote_port, flow->local, flow->local_port);
-	struct fin_bucket *bucket = fin_bucket_of(flow->local_port, flow->remote_port);
-	__u32 room = fin_acks_room(bucket - fin_acks, end, signature), way = room & FIN_ROOM_WAY,
-	      stranger = 0;
+	__u32 index = fin_index(flow->local_port, flow->remote_port), stranger = 0, way;
+	__u32 room = fin_acks_room(index, end, signature);
+	struct fin_bucket *bucket;
 
+	fin_spill_forget(index);
 	if (room & FIN_ROOM_SAME)
-		stranger = bucket->states[way] & FIN_OF_STRANGER;
+		stranger = fin_acks[index].states[room & FIN_ROOM_WAY] & FIN_OF_STRANGER;
 	else if (room & FIN_ROOM_SHARED && is_stranger(segment, context, hook))
 		stranger = FIN_OF_STRANGER;
+	if (room & FIN_ROOM_WORTH_WAITING && !stranger) {
+		fin_spilled[index] = fin_spill_time(fin_now());
+		index = fin_across(end);
+		room = fin_acks_room(index, end, signature);
+	}
+	bucket = &fin_acks[index % FIN_BUCKETS];
+	way = room & FIN_ROOM_WAY;
 	if (room & FIN_ROOM_WORTH_WAITING && !stranger)
 		count_packet(PACKET_FIN_FORGOTTEN);
 	else if (room & FIN_ROOM_WORTH_STRANGER)
@@ -200,22 +234,35 @@ static __always_inline bool fin_take(struct fin_bucket *bucket, __u32 way,
 	return false;
 }
 
+/* The way of this FIN in a bucket, -1: it is not there. */
+static __always_inline int fin_way(const struct fin_bucket *bucket, __u32 end, __u32 signature)
+{
+	for (int way = 0; way < FIN_WAYS; way++)
+		if (bucket->ends[way] == end && bucket->signatures[way] == signature)
+			return way;
+	return -1;
+}
+
 /* Whether the segment is to be sent for the FIN that it acknowledges. */
 static __always_inline bool fin_acks_take(const struct tcp_segment *segment,
 					  const struct place *place)
 {
 	const struct flow *flow = &segment->flow;
-	__u32 end = PARSE_BE32(segment->ack), signature;
-	struct fin_bucket *bucket = fin_bucket_of(flow->local_port, flow->remote_port);
+	__u32 end = PARSE_BE32(segment->ack),
+	      index = fin_index(flow->local_port, flow->remote_port);
+	__u32 signature;
+	int way;
 
-	if (!fin_bucket_has(bucket, end))
+	if (!fin_bucket_has(&fin_acks[index], end) && !fin_spilled[index])
 		return false;
 	signature = fin_signature(flow->local, flow->local_port, flow->remote, flow->remote_port);
-	for (__u32 way = 0; way < FIN_WAYS; way++) {
-		if (bucket->ends[way] == end && bucket->signatures[way] == signature)
-			return fin_take(bucket, way, segment, place);
+	way = fin_way(&fin_acks[index], end, signature);
+	if (way < 0 && fin_spilled[index]) {
+		index = fin_across(end);
+		way = fin_way(&fin_acks[index], end, signature);
 	}
-	return false;
+	return way >= 0 &&
+	       fin_take(&fin_acks[index % FIN_BUCKETS], way & FIN_ROOM_WAY, segment, place);
 }
 
 #endif

@@ -123,6 +123,7 @@ static inline int bench_open(struct bench *bench, const struct settings *setting
 static inline void bench_reset(struct bench *bench)
 {
 	memset(bench->skeleton->bss->fin_acks, 0, sizeof(bench->skeleton->bss->fin_acks));
+	memset(bench->skeleton->bss->fin_spilled, 0, sizeof(bench->skeleton->bss->fin_spilled));
 	bench->count = 0;
 }
 
