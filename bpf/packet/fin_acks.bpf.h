@@ -51,7 +51,7 @@ static __always_inline __u32 fin_index(__u16 port, __u16 other)
  * connection may do that, and each of them goes elsewhere. */
 static __always_inline __u32 fin_across(__u32 end)
 {
-	return (__u32)(end * 0x9e3779b1) >> 16 & (FIN_BUCKETS - 1);
+	return (end * 0x9e3779b1 >> 16) % FIN_BUCKETS;
 }
 
 static __always_inline bool fin_bucket_has(const struct fin_bucket *bucket, __u32 end)
@@ -60,15 +60,18 @@ static __always_inline bool fin_bucket_has(const struct fin_bucket *bucket, __u3
 	       bucket->ends[3] == end;
 }
 
+static __always_inline bool fin_may_have(__u32 index, __u32 end)
+{
+	return fin_bucket_has(&fin_acks[index], end) ||
+	       (fin_spilled[index] && fin_bucket_has(&fin_acks[fin_across(end)], end));
+}
+
 /* Whether this segment may acknowledge a FIN: all that most are asked. */
 static __always_inline bool fin_acks_may_have(const struct wire_tcp *tcp)
 {
 	__u32 index = fin_index(PARSE_BE16(tcp->source), PARSE_BE16(tcp->target));
 
-	if (!(tcp->flags & SEGMENT_ACK))
-		return false;
-	return fin_bucket_has(&fin_acks[index], tcp->ack) ||
-	       (fin_spilled[index] && fin_bucket_has(&fin_acks[fin_across(tcp->ack)], tcp->ack));
+	return tcp->flags & SEGMENT_ACK && fin_may_have(index, tcp->ack);
 }
 
 static __always_inline __u32 fin_mix(__u32 hash, const __u8 *address)
@@ -151,18 +154,19 @@ __weak __noinline int fin_acks_room(__u32 index, __u32 end, __u32 signature)
 	return room;
 }
 
-/* In steps that come round, but 0. */
-static __always_inline __u8 fin_spill_time(__u32 now)
+/* In steps that come round; never 0. (fin_now() would come round at another moment.) */
+static __always_inline __u8 fin_spill_now(void)
 {
-	return 1 + now / FIN_SPILL_STEP % FIN_SPILL_TIMES;
+	return 1 + bpf_jiffies64() / FIN_SPILL_STEP % FIN_SPILL_TIMES;
 }
 
 /* Once the last one that went across waits in vain nobody has to look there. */
 static __always_inline void fin_spill_forget(__u32 index)
 {
-	__u32 then = fin_spilled[index], now = fin_spill_time(fin_now());
+	__u32 then = fin_spilled[index];
 
-	if (then && (now + FIN_SPILL_TIMES - then) % FIN_SPILL_TIMES > FIN_VAIN / FIN_SPILL_STEP)
+	if (then && (fin_spill_now() + FIN_SPILL_TIMES - then) % FIN_SPILL_TIMES >
+			    FIN_VAIN / FIN_SPILL_STEP)
 		fin_spilled[index] = 0;
 }
 
@@ -184,19 +188,21 @@ static __always_inline void fin_acks_arm(const struct tcp_segment *segment, __u3
 		stranger = fin_acks[index].states[room & FIN_ROOM_WAY] & FIN_OF_STRANGER;
 	else if (room & FIN_ROOM_SHARED && is_stranger(segment, context, hook))
 		stranger = FIN_OF_STRANGER;
-	if (room & FIN_ROOM_WORTH_WAITING && !stranger) {
-		fin_spilled[index] = fin_spill_time(fin_now());
+	if (room & FIN_ROOM_WORTH_WAITING && stranger) {
+		count_packet(PACKET_PASSED_OVER);
+		return;
+	}
+	if (room & FIN_ROOM_WORTH_WAITING) {
+		fin_spilled[index] = fin_spill_now();
 		index = fin_across(end);
 		room = fin_acks_room(index, end, signature);
 	}
-	bucket = &fin_acks[index % FIN_BUCKETS];
-	way = room & FIN_ROOM_WAY;
-	if (room & FIN_ROOM_WORTH_WAITING && !stranger)
+	if (room & FIN_ROOM_WORTH_WAITING)
 		count_packet(PACKET_FIN_FORGOTTEN);
 	else if (room & FIN_ROOM_WORTH_STRANGER)
 		count_packet(PACKET_PASSED_OVER);
-	if (room & FIN_ROOM_WORTH_WAITING && stranger)
-		return;
+	bucket = &fin_acks[index];
+	way = room & FIN_ROOM_WAY;
 	bucket->signatures[way] = signature;
 	bucket->states[way] = fin_now() << FIN_STATE_BITS | stranger;
 	for (int i = 0; i < FIN_PLACES; i++)
@@ -253,7 +259,7 @@ static __always_inline bool fin_acks_take(const struct tcp_segment *segment,
 	__u32 signature;
 	int way;
 
-	if (!fin_bucket_has(&fin_acks[index], end) && !fin_spilled[index])
+	if (!fin_may_have(index, end))
 		return false;
 	signature = fin_signature(flow->local, flow->local_port, flow->remote, flow->remote_port);
 	way = fin_way(&fin_acks[index], end, signature);

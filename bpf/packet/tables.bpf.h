@@ -73,7 +73,7 @@ extern struct fragments_map fragments SEC(".maps");
  * address is then a constant of the program: nothing is looked up for an ordinary segment. */
 extern struct fin_bucket fin_acks[FIN_BUCKETS];
 /* Index: as before; whether FINs of this bucket may stand elsewhere (fin_across()), and since when:
- * fin_spill_time(). */
+ * fin_spill_now(). */
 extern __u8 fin_spilled[FIN_BUCKETS];
 
 static __always_inline struct packet_at_hand *this_packet(void)
