@@ -59,10 +59,71 @@ static void the_newest_of_a_port_is_meant(void **state)
 	free(forerunners);
 }
 
+/* Whether a socket, now that it is known, was told to have received a RST. */
+static bool has_reset(struct forerunners *forerunners, uint64_t socket, uint16_t source)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+	struct socket_facts *facts;
+	bool reset;
+
+	assert_non_null(connection);
+	facts = &connection->view.ends[0].socket;
+	facts->id = socket;
+	facts->source = source;
+	forerunners_apply_reset(forerunners, connection, 0);
+	reset = facts->reset_received;
+	free(connection);
+	return reset;
+}
+
+static void tell_reset(struct forerunners *forerunners, uint64_t socket, uint16_t source)
+{
+	struct reset_record record = {.header = {.kind = RECORD_RESET, .source = source},
+				      .socket = socket,
+				      .direction = RESET_RECEIVED};
+
+	forerunners_add_reset(forerunners, &record);
+}
+
+static void a_reset_is_of_one_socket_and_once(void **state)
+{
+	struct forerunners *forerunners = calloc(1, sizeof(*forerunners));
+
+	(void)state;
+	assert_non_null(forerunners);
+	assert_false(has_reset(forerunners, 0, 0));
+	assert_false(has_reset(forerunners, 7, 0));
+	tell_reset(forerunners, 7, 1);
+	assert_false(has_reset(forerunners, 7, 0)); /* of the other recording */
+	assert_true(has_reset(forerunners, 7, 1));
+	assert_false(has_reset(forerunners, 7, 1));
+	free(forerunners);
+}
+
+static void the_newest_resets_are_kept(void **state)
+{
+	struct forerunners *forerunners = calloc(1, sizeof(*forerunners));
+	unsigned int found = 0;
+
+	(void)state;
+	assert_non_null(forerunners);
+	for (uint64_t socket = 1; socket <= 2 * FORERUNNER_RESETS; socket++)
+		tell_reset(forerunners, socket, 0);
+	assert_true(has_reset(forerunners, 2 * FORERUNNER_RESETS, 0));
+	for (uint64_t socket = 1; socket <= 2 * FORERUNNER_RESETS; socket++)
+		found += has_reset(forerunners, socket, 0);
+	assert_in_range(found, FORERUNNER_RESETS / 2, FORERUNNER_RESETS - 1);
+	for (uint64_t socket = 1; socket <= 2 * FORERUNNER_RESETS; socket++)
+		assert_false(has_reset(forerunners, socket, 0));
+	free(forerunners);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_newest_of_a_port_is_meant),
+		cmocka_unit_test(a_reset_is_of_one_socket_and_once),
+		cmocka_unit_test(the_newest_resets_are_kept),
 	};
 
 	return cmocka_run_group_tests_name("forerunners", tests, NULL, NULL);

@@ -46,24 +46,29 @@ void forerunners_apply_listener(const struct forerunners *forerunners,
 	socket->close_task = newest->task;
 }
 
-static struct reset_record *reset_room(struct forerunners *forerunners, uint64_t socket)
+static unsigned int reset_room(uint64_t socket)
 {
-	return &forerunners->resets[hash_mix(socket) % FORERUNNER_RESETS];
+	return hash_mix(socket) % FORERUNNER_RESETS;
 }
 
 void forerunners_add_reset(struct forerunners *forerunners, const struct reset_record *record)
 {
-	*reset_room(forerunners, record->socket) = *record;
+	unsigned int room = reset_room(record->socket);
+
+	forerunners->resets[room] = *record;
+	forerunners->has_reset[room / 64] |= 1ull << room % 64;
 }
 
 void forerunners_apply_reset(struct forerunners *forerunners, struct connection *connection,
 			     unsigned int end)
 {
 	struct socket_facts *socket = &connection->view.ends[end].socket;
-	struct reset_record *reset = reset_room(forerunners, socket->id);
+	unsigned int room = reset_room(socket->id);
+	const struct reset_record *reset = &forerunners->resets[room];
 
-	if (!socket->id || reset->socket != socket->id || reset->header.source != socket->source)
+	if (!(forerunners->has_reset[room / 64] >> room % 64 & 1) || reset->socket != socket->id ||
+	    reset->header.source != socket->source)
 		return;
 	socket_note_reset(socket, reset);
-	reset->socket = 0;
+	forerunners->has_reset[room / 64] &= ~(1ull << room % 64);
 }

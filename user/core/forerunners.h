@@ -24,6 +24,8 @@ struct forerunners {
 	struct closed_listener listeners[FORERUNNER_LISTENERS];
 	unsigned int listener_next;
 	struct reset_record resets[FORERUNNER_RESETS]; /* by socket; a newer one takes the place */
+	/* Which of those there are, a bit for each: of most sockets there is none. */
+	uint64_t has_reset[FORERUNNER_RESETS / 64];
 };
 
 void forerunners_add_listener(struct forerunners *forerunners, const struct state_record *record);
