@@ -5,12 +5,12 @@
 #include <stdlib.h>
 
 #include "base/large.h"
+#include "base/near.h"
 
 #define SMALL ((size_t)64 << 10)
 /* Of a large page all is in memory at once: where there are eight, what of the last is not in use
  * is not much. */
 #define SMALL_BLOCKS (8 * LARGE_PAGE / SMALL)
-#define LINE 64 /* of a processor's cache */
 
 /* Objects follow it, from the next line on. */
 struct pool_block {
@@ -37,7 +37,7 @@ static bool add_block(struct pool *pool)
 {
 	bool large = pool->block_count >= SMALL_BLOCKS;
 	size_t size = large ? LARGE_PAGE : SMALL;
-	struct pool_block *block = aligned_alloc(large ? LARGE_PAGE : LINE, size);
+	struct pool_block *block = aligned_alloc(large ? LARGE_PAGE : NEAR_LINE, size);
 
 	if (!block)
 		return false;
@@ -46,8 +46,8 @@ static bool add_block(struct pool *pool)
 	block->next = pool->blocks;
 	pool->blocks = block;
 	pool->block_count++;
-	pool->fresh = (char *)block + LINE;
-	pool->fresh_count = (size - LINE) / pool->size;
+	pool->fresh = (char *)block + NEAR_LINE;
+	pool->fresh_count = (size - NEAR_LINE) / pool->size;
 	return true;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "capture/pending_queue.h"
 
+#include "base/near.h"
+
 /* So many newer ones are passed on the way to a place in the list. */
 #define STEPS_BACK 32
 
@@ -72,10 +74,12 @@ struct pending *pending_queue_take(struct pending_queue *queue)
 	if (!first)
 		return NULL;
 	queue->oldest = first->newer;
-	if (queue->oldest)
+	if (queue->oldest) {
 		queue->oldest->older = NULL;
-	else
+		near_call(queue->oldest->newer, sizeof(*first));
+	} else {
 		queue->newest = NULL;
+	}
 	return first;
 }
 
