@@ -16,8 +16,10 @@
 #define WAIT (500 * MS)
 /* Whatever waits for longer goes along: so there is at least this between two writes. */
 #define WAIT_LEAST (250 * MS)
-/* More is not kept waiting: half of it is written at once. */
-#define ROOM (64u << 20)
+/* More is not kept waiting: the first is written when another comes. Of the most that two
+ * processors close it is 25 ms, longer than a verdict takes, and little enough to stay near them.
+ */
+#define ROOM (8u << 20)
 #define WRITE_AT (1u << 16)
 /* What the fields that follow a record may take: three records of one frame, one for each hook, fit
  * an option of pcapng. */
@@ -194,11 +196,8 @@ static void drop_all(struct recorder *recorder)
 
 static void make_room(struct recorder *recorder)
 {
-	if (recorder->waiting_size <= ROOM)
-		return;
-	while (recorder->waiting_size > ROOM / 2)
+	while (recorder->waiting_size > ROOM)
 		write_first(recorder);
-	flush(recorder);
 }
 
 /* Loopback's frames pass two hooks, as do those of an interface with XDP: readers of captures would
