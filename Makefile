@@ -169,7 +169,7 @@ $(BUILD)/tests/%: tests/%.c $(BUILD)/librooms.a $(BUILD)/libcore.a
 $(BUILD)/tests/workload/forgotten $(BUILD)/tests/workload/paths: ALL_CFLAGS += -O1 -g \
 	-fno-omit-frame-pointer
 
-$(BUILD)/tests/workload/refuse: ALL_CFLAGS += -shared -fPIC
+$(BUILD)/tests/workload/substitute: ALL_CFLAGS += -shared -fPIC
 
 stack_framed := -O0 -g -fno-omit-frame-pointer
 stack_frameless := -O2 -g -fomit-frame-pointer
@@ -329,7 +329,7 @@ soak-kernels: ## the same on Debian's kernels, in QEMU (KERNELS=names, 6.12)
 	@BUILD=$(BUILD) SOAK_SECONDS=$${SOAK_SECONDS:-1800} KERNELS="$(or $(KERNELS),6.12)" \
 	tests/kernels/test_kernels.py
 
-bench_programs := $(bench_tools) $(addprefix $(BUILD)/tests/workload/,churn crowd)
+bench_programs := $(bench_tools) $(addprefix $(BUILD)/tests/workload/,churn crowd substitute)
 
 .PHONY: bench
 bench: ## how fast, beside what people use today (as root; BENCH=subjects ROUNDS=3 SECONDS=3 LARGE=1)

@@ -83,6 +83,6 @@ def benchmarks(settings):
             if make is places.loopback:
                 yield "loopback, lost by live in a longer time", partial(
                     endure, place, LONGER * settings.seconds)
-            for tool in (*GOALS, *tools.PEERS):
+            for tool in (*GOALS, *tools.EMPTIED, *tools.PEERS):
                 yield f"{place.name}, {tool.name}", partial(compare, tool, place, settings, costs)
             yield f"{place.name}, CPU time of live, -o json", partial(compare_costs, costs)

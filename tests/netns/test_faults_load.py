@@ -28,7 +28,7 @@ STOPPED_RATE = 200
 UNENDING = 10000
 RECOVERY_DEADLINE = 20
 TINY, SMALL = ("--ring-size", "64K"), ("--ring-size", "1M")
-REFUSE = os.path.join(BUILD, "tests/workload/refuse")
+SUBSTITUTE = os.path.join(BUILD, "tests/workload/substitute")
 # What a churn's sockets can end with, and what a story that lacks records may be called.
 TRUE_KINDS = {"four-way", "three-way", "unknown"}
 
@@ -192,7 +192,7 @@ def no_memory(_):
 # ---- programs that the kernel refuses
 
 def refusing(*programs):
-    return ("env", f"LD_PRELOAD={REFUSE}", f"REFUSE={','.join(programs)}")
+    return ("env", f"LD_PRELOAD={SUBSTITUTE}", f"REFUSE={','.join(programs)}")
 
 
 def refused(here, words, program):
