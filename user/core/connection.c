@@ -165,9 +165,10 @@ void connection_retire(struct connection_table *table, struct connection *connec
 	list_add(&table->told, connection);
 }
 
+/* Cookies are given away in turn: those of one time lie side by side. */
 static uint64_t socket_hash(uint16_t source, uint64_t socket)
 {
-	return hash_mix(socket ^ (uint64_t)source << 48);
+	return socket + hash_mix(source);
 }
 
 void connection_add_socket(struct connection_table *table, struct connection *connection,

@@ -115,14 +115,25 @@ static bool waits_unreported(const struct connection *connection, unsigned int e
 	       shown->states[shown->state_count - 1].to == TCP_STATE_TIME_WAIT;
 }
 
+/* Those of which one end is a mini-socket are among them (lifetime_set()), and few others: of a
+ * hundred thousand that are half closed none. */
+static const struct connection *with_deadline(const struct correlator *correlator, size_t number)
+{
+	return container_of(correlator->deadlines.entries[number].item, struct connection,
+			    deadline);
+}
+
 size_t correlator_mini_sockets(const struct correlator *correlator, uint32_t netns)
 {
 	size_t count = time_waits_count(&correlator->waiting.table, netns);
 
-	for (const struct connection *at = correlator->table.claimed.oldest; at; at = at->newer)
+	for (size_t i = 0; i < correlator->deadlines.count; i++) {
+		const struct connection *at = with_deadline(correlator, i);
+
 		for (unsigned int end = 0; end < 2; end++)
 			count += at->view.ends[end].socket.netns == netns &&
 				 (at->ends[end].orphan || waits_unreported(at, end));
+	}
 	return count;
 }
 
@@ -143,11 +154,14 @@ size_t correlator_places(const struct correlator *correlator, uint32_t *netns, s
 
 	for (; place; place = place->next)
 		count = add_place(netns, count, room, place->netns);
-	for (const struct connection *at = correlator->table.claimed.oldest; at; at = at->newer)
+	for (size_t i = 0; i < correlator->deadlines.count; i++) {
+		const struct connection *at = with_deadline(correlator, i);
+
 		for (unsigned int end = 0; end < 2; end++)
 			if (at->ends[end].orphan)
 				count = add_place(netns, count, room,
 						  at->view.ends[end].socket.netns);
+	}
 	return count;
 }
 
@@ -161,12 +175,14 @@ void correlator_question_all(struct correlator *correlator, uint32_t netns)
 {
 	const struct correlator_listener *listener = &correlator->listener;
 
-	for (const struct connection *at = correlator->table.claimed.oldest; at; at = at->newer)
+	for (size_t i = 0; listener->question && i < correlator->deadlines.count; i++) {
+		const struct connection *at = with_deadline(correlator, i);
+
 		for (unsigned int end = 0; end < 2; end++)
-			if (at->ends[end].orphan && at->view.ends[end].socket.netns == netns &&
-			    listener->question)
+			if (at->ends[end].orphan && at->view.ends[end].socket.netns == netns)
 				listener->question(listener->context,
 						   &at->view.ends[end].socket.flow, netns);
+	}
 	waiting_question_all(&correlator->waiting, netns);
 }
 
