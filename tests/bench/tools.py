@@ -40,11 +40,12 @@ def check_bound(teardowns):
 
 
 class Ours:
-    """`recorded`: to a file; nobody reads what is printed then. `prefix`: words before it."""
+    """`recorded`: to a file; nobody reads what is printed then. `emptied`: its programs are called
+    and do nothing."""
 
-    def __init__(self, name, *options, recorded=False, prefix=()):
+    def __init__(self, name, *options, recorded=False, emptied=False):
         self.name, self._options, self._recorded = name, options, recorded
-        self._prefix = prefix
+        self._emptied = emptied
 
     @contextlib.contextmanager
     def __call__(self, place=None):
@@ -56,13 +57,13 @@ class Ours:
                 path = os.devnull
             output = "text" if self._recorded else "json"
             with open(path, "wb") as out, Tracer(*options, stdout=out, output=output,
-                                                 prefix=self._prefix) as tracer:
-                yield _Traced(tracer, path)
+                                                 prefix=EMPTY * self._emptied) as tracer:
+                yield _Traced(tracer, path, self._emptied)
 
 
 class _Traced:
-    def __init__(self, tracer, path):
-        self.pid, self._tracer, self._path = tracer.pid, tracer, path
+    def __init__(self, tracer, path, emptied):
+        self.pid, self._tracer, self._path, self._emptied = tracer.pid, tracer, path, emptied
 
     def catch_up(self, place):
         """Waits until a close that is made now is told: then all before it was seen. What is only
@@ -82,6 +83,8 @@ class _Traced:
         if outcome.status or not outcome.summary:
             raise Failure(f"{' '.join(self._tracer.words)} ended with {outcome.status}: "
                           f"{outcome.stderr}")
+        if self._emptied and outcome.summary["teardowns"]:
+            raise Failure(f"programs that do nothing told of a close: {outcome.stderr}")
         return outcome.summary["lost"]
 
 
@@ -156,9 +159,9 @@ LEAKS = Ours("leaks", "leaks")
 RECORDING = Ours("recording, -w", recorded=True)
 OURS = (LIVE, TIMEWAIT, LEAKS, RECORDING)
 # What the kernel takes for calling programs at the same places: no tracer that uses them is faster.
-EMPTIED = (Ours("live, its programs empty", prefix=EMPTY),
-           Ours("timewait, its programs empty", "timewait", prefix=EMPTY),
-           Ours("leaks, its programs empty", "leaks", prefix=EMPTY))
+EMPTIED = (Ours("live, its programs empty", emptied=True),
+           Ours("timewait, its programs empty", "timewait", emptied=True),
+           Ours("leaks, its programs empty", "leaks", emptied=True))
 
 TCPSTATES = Peer("tcpstates", ["tcpstates"], r"[Ll]ost (\d+) events")
 PEERS = (
