@@ -95,26 +95,39 @@ static __always_inline __u32 fin_signature(const __u8 *from, __u16 from_port, co
 }
 
 /* What is lost when an entry makes room for another, the least first: nothing, sightings of an
- * acknowledgement, an acknowledgement that concerns nobody here, an acknowledgement. */
+ * acknowledgement, either of these but where the other end's FIN may go at this moment, an
+ * acknowledgement that concerns nobody here, an acknowledgement. */
 enum fin_worth_kind {
+	FIN_WORTH_NOTHING = 0,
 	FIN_WORTH_DONE = 1,
-	FIN_WORTH_STRANGER = 2,
-	FIN_WORTH_WAITING = 3,
+	FIN_WORTH_OTHER_END = 2,
+	FIN_WORTH_STRANGER = 3,
+	FIN_WORTH_WAITING = 4,
 };
 
 #define FIN_WORTH(kind) ((kind) * (FIN_TIME_MASK + 1u))
 
+/* Each end of a connection has a half of the bucket for its FINs, and what the other has left over:
+ * both may close at the same moment, on two CPUs. This is the half of who has the lower port. */
+static __always_inline bool fin_is_own_half(__u32 way, bool lower)
+{
+	return way < FIN_WAYS / 2 == lower;
+}
+
 /* Of the same kind the oldest is worth the least. */
-static __always_inline __u32 fin_worth(const struct fin_bucket *bucket, __u32 way, __u32 now)
+static __always_inline __u32 fin_worth(const struct fin_bucket *bucket, __u32 way, bool lower,
+				       __u32 now)
 {
 	__u32 state = bucket->states[way], age = fin_age(state, now), kind = FIN_WORTH_WAITING;
 
 	if (!bucket->signatures[way])
-		return 0;
-	if (state & FIN_ACKED || age > FIN_VAIN)
+		kind = FIN_WORTH_NOTHING;
+	else if (state & FIN_ACKED || age > FIN_VAIN)
 		kind = FIN_WORTH_DONE;
 	else if (state & FIN_OF_STRANGER)
 		kind = FIN_WORTH_STRANGER;
+	if (kind < FIN_WORTH_OTHER_END && !fin_is_own_half(way, lower))
+		kind = FIN_WORTH_OTHER_END;
 	return FIN_WORTH(kind) + (FIN_TIME_MASK - age);
 }
 
@@ -128,13 +141,13 @@ enum fin_room {
 };
 
 /* An enum fin_room. Global, so that the verifier checks it once. */
-__weak __noinline int fin_acks_room(__u32 index, __u32 end, __u32 signature)
+__weak __noinline int fin_acks_room(__u32 index, __u32 end, __u32 signature, bool lower)
 {
 	const struct fin_bucket *bucket = &fin_acks[index % FIN_BUCKETS];
 	__u32 now = fin_now(), least = ~0u, most = 0, room = 0;
 
 	for (__u32 way = 0; way < FIN_WAYS; way++) {
-		__u32 worth = fin_worth(bucket, way, now);
+		__u32 worth = fin_worth(bucket, way, lower, now);
 
 		if (bucket->ends[way] == end && bucket->signatures[way] == signature)
 			return FIN_ROOM_SAME | way;
@@ -180,7 +193,8 @@ static __always_inline void fin_acks_arm(const struct tcp_segment *segment, __u3
 	__u32 signature =
 		fin_signature(flow->remote, flow->remote_port, flow->local, flow->local_port);
 	__u32 index = fin_index(flow->local_port, flow->remote_port), stranger = 0, way;
-	__u32 room = fin_acks_room(index, end, signature);
+	bool lower = flow->local_port < flow->remote_port;
+	__u32 room = fin_acks_room(index, end, signature, lower);
 	struct fin_bucket *bucket;
 
 	fin_spill_forget(index);
@@ -195,7 +209,7 @@ static __always_inline void fin_acks_arm(const struct tcp_segment *segment, __u3
 	if (room & FIN_ROOM_WORTH_WAITING) {
 		fin_spilled[index] = fin_spill_now();
 		index = fin_across(end);
-		room = fin_acks_room(index, end, signature);
+		room = fin_acks_room(index, end, signature, lower);
 	}
 	if (room & FIN_ROOM_WORTH_WAITING)
 		count_packet(PACKET_FIN_FORGOTTEN);

@@ -391,6 +391,52 @@ static bool forged_of_one(struct bench *bench)
 	return good;
 }
 
+/* Where in the table the FIN stands that this number acknowledges, -1: it does not. */
+static int place_of_fin(struct bench *bench, uint32_t end)
+{
+	for (int i = 0; i < FIN_BUCKETS * FIN_WAYS; i++) {
+		const struct fin_bucket *bucket = &bench->skeleton->bss->fin_acks[i / FIN_WAYS];
+
+		if (bucket->ends[i % FIN_WAYS] == htonl(end) && bucket->signatures[i % FIN_WAYS])
+			return i;
+	}
+	return -1;
+}
+
+/* Two CPUs that look for room at the same moment find the same: neither FIN may stand where the
+ * other goes, whatever stood there before. */
+static bool both_ends_at_once(struct bench *bench)
+{
+	static struct fin_bucket before[FIN_BUCKETS];
+	struct frame_plan server_fin = {
+		.flags = FIN | ACK, .from_server = true, .seq = 2000, .ack = 1000};
+	struct frame_plan acked;
+	bool good = true;
+	int one, other;
+
+	bench_reset(bench);
+	for (uint8_t host = 0; host < 8; host++) {
+		memcpy(before, bench->skeleton->bss->fin_acks, sizeof(before));
+		CHECK(good, in(bench, &fin) == 1);
+		one = place_of_fin(bench, 1001);
+		memcpy(bench->skeleton->bss->fin_acks, before, sizeof(before));
+		CHECK(good, in(bench, &server_fin) == 1);
+		other = place_of_fin(bench, 2001);
+		memcpy(bench->skeleton->bss->fin_acks, before, sizeof(before));
+		CHECK(good, one >= 0 && other >= 0 && one != other);
+		/* And that of a connection before it, of either end in turn. */
+		acked = host % 2 ? server_fin : fin;
+		acked.host = host + 1;
+		acked.seq = 5000;
+		CHECK(good, in(bench, &acked) == 1);
+		acked.flags = ACK;
+		acked.from_server = !acked.from_server;
+		acked.ack = 5001;
+		CHECK(good, in(bench, &acked) == 1);
+	}
+	return good;
+}
+
 static void run_often(const struct bpf_program *program, struct frame_plan plan, uint8_t host,
 		      uint32_t count)
 {
@@ -462,6 +508,7 @@ static const struct bench_test tests[] = {
 	{"the acknowledgement of each FIN sent again", retransmitted},
 	{"a segment that crosses several hooks", several_hooks},
 	{"more FINs than a bucket holds", full_bucket},
+	{"both ends close at the same moment", both_ends_at_once},
 	{"filters by ports, family and networks", filters},
 	{"filter by owner, with all others", filter_by_flow},
 	{"segments of no socket, where room is short", strangers},
