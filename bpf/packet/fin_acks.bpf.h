@@ -108,7 +108,7 @@ enum fin_worth_kind {
 #define FIN_WORTH(kind) ((kind) * (FIN_TIME_MASK + 1u))
 
 /* Each end of a connection has a half of the bucket for its FINs, and what the other has left over:
- * both may close at the same moment, on two CPUs. This is the half of who has the lower port. */
+ * both may close at the same moment, on two CPUs. The first is that of who has the lower port. */
 static __always_inline bool fin_is_own_half(__u32 way, bool lower)
 {
 	return way < FIN_WAYS / 2 == lower;
