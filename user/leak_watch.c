@@ -26,8 +26,9 @@
 #define STACKS_KEPT 8192
 /* Looks and scans of /proc take no more than a twentieth of the time. */
 #define REST 20
-/* While there are no suspects. */
+/* While there are no suspects: so often, and never more than a 500th of the time. */
 #define CALM_PAUSE (5 * S)
+#define CALM_REST 500
 #define LOOK_PAUSE (100 * MS)
 /* What the symbolizer is given before the last view. */
 #define SYMBOLS_PATIENCE (10 * S)
@@ -468,10 +469,11 @@ uint64_t leak_watch_deadline(const struct leak_watch *watch)
 uint64_t leak_watch_rest(const struct leak_watch *watch)
 {
 	uint64_t calm = earliest(watch->threshold / 3, CALM_PAUSE);
+	uint64_t pause = watch->look_cost * CALM_REST;
 
 	if (close_wait_suspects(watch->close_wait) || watch->waiting || watch->changed)
 		return watch->looked + watch->look_cost * REST;
-	return earliest(leak_watch_deadline(watch), watch->looked + calm);
+	return earliest(leak_watch_deadline(watch), watch->looked + (pause > calm ? pause : calm));
 }
 
 int leak_watch_descriptor(const struct leak_watch *watch)

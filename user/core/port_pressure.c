@@ -23,21 +23,24 @@ static bool take_port(const char **text, uint32_t *port)
 uint32_t ports_usable(uint32_t first, uint32_t last, const char *reserved)
 {
 	uint8_t taken[PORTS / 8] = {0};
-	uint32_t from, to, count = 0;
+	uint32_t from, to, count;
 
 	if (last >= PORTS)
 		last = PORTS - 1;
+	count = first <= last ? last - first + 1 : 0;
 	while (reserved && take_port(&reserved, &from)) {
 		to = from;
 		if (*reserved == '-' && (reserved++, !take_port(&reserved, &to)))
 			break;
-		for (uint32_t port = from; port <= to; port++)
-			taken[port / 8] |= (uint8_t)(1u << port % 8);
+		for (uint32_t port = from; port <= to; port++) {
+			uint8_t bit = (uint8_t)(1u << port % 8);
+
+			count -= port >= first && port <= last && !(taken[port / 8] & bit);
+			taken[port / 8] |= bit;
+		}
 		if (*reserved++ != ',')
 			break;
 	}
-	for (uint32_t port = first; port <= last; port++)
-		count += !(taken[port / 8] >> port % 8 & 1);
 	return count;
 }
 

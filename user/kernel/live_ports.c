@@ -10,9 +10,10 @@
 #define S 1000000000ull
 #define COUNT_EVERY (5 * S)
 /* A list of very many sockets takes the kernel a tenth of a second. After one there is none for so
- * much longer than it took: destinations that come to be asked for one after the other share one.
- */
+ * many times longer than it took: destinations that come to be asked for one after the other share
+ * one. What was counted before can wait for longer. */
 #define REST 49
+#define REST_OF_KNOWN 499
 #define DESTINATIONS 16
 
 struct destination {
@@ -25,7 +26,8 @@ struct destination {
 
 struct live_ports {
 	bool sock_diag;
-	uint64_t rests_until;
+	uint64_t listed; /* when the last list was there, and how long that took */
+	uint64_t list_took;
 	struct destination destinations[DESTINATIONS];
 };
 
@@ -69,7 +71,7 @@ static void count_all(struct live_ports *live, uint32_t netns, uint64_t now)
 	const struct snapshot_request request = {
 		.contents = SNAPSHOT_SOCKETS, .netns = netns, .sock_diag = live->sock_diag};
 	struct snapshot_result result;
-	uint64_t begin = clock_boot(), end;
+	uint64_t begin = clock_boot();
 
 	for (int i = 0; i < DESTINATIONS; i++) {
 		if (live->destinations[i].netns != netns)
@@ -78,8 +80,8 @@ static void count_all(struct live_ports *live, uint32_t netns, uint64_t now)
 		live->destinations[i].counted = now;
 	}
 	snapshot_take(&request, count_one, live, &result);
-	end = clock_boot();
-	live->rests_until = end + (end - begin) * REST;
+	live->listed = clock_boot();
+	live->list_took = live->listed - begin;
 }
 
 /* The one, or in place of the one that was asked for longest ago. */
@@ -99,14 +101,22 @@ static struct destination *find(struct live_ports *live, uint32_t netns, const s
 	return oldest;
 }
 
+static bool is_due(const struct live_ports *live, const struct destination *destination,
+		   uint64_t now)
+{
+	if (!destination->counted)
+		return now >= live->listed + live->list_took * REST;
+	return now >= live->listed + live->list_took * REST_OF_KNOWN &&
+	       now - destination->counted >= COUNT_EVERY;
+}
+
 uint64_t live_ports_count(struct live_ports *live, uint32_t netns, const struct flow *flow,
 			  uint64_t now)
 {
 	struct destination *destination = find(live, netns, flow);
 
 	destination->asked = now;
-	if (now >= live->rests_until &&
-	    (!destination->counted || now - destination->counted >= COUNT_EVERY))
+	if (is_due(live, destination, now))
 		count_all(live, netns, now);
 	return destination->count;
 }

@@ -27,6 +27,7 @@ struct search {
 	const struct missing_search *request;
 	struct place *places;
 	size_t count;
+	size_t unreached; /* of those that hold any */
 	struct missing_result *result;
 };
 
@@ -48,6 +49,7 @@ static void list_places(struct search *search)
 			return;
 		place->held = held_of(search, place->netns);
 		place->suspect = place->held > 0;
+		search->unreached += place->suspect;
 		last = &place->netns;
 		search->count++;
 	}
@@ -70,6 +72,8 @@ static struct place *find_place(const struct search *search, uint32_t netns)
 	return NULL;
 }
 
+#define ALL_REACHED (-ECANCELED)
+
 /* The programs count one in after the kernel has it, and out before it goes by its timer: so they
  * never have more, but for those whose addresses a new socket is just taking over. */
 static int visit(void *context, uint32_t netns, int descriptor)
@@ -78,14 +82,14 @@ static int visit(void *context, uint32_t netns, int descriptor)
 	struct place *place = find_place(search, netns);
 	int count;
 
-	if (!place)
+	if (!place || place->held <= 0)
 		return 0;
 	count = census_count(descriptor);
 	place->suspect = count >= 0 && place->held > count && held_of(search, netns) > count;
 	if (place->suspect && search->request->sock_diag && census_open(&place->census, descriptor))
 		place->census = NULL;
 	place->reached = true;
-	return 0;
+	return --search->unreached ? 0 : ALL_REACHED;
 }
 
 /* The programs know its place in the kernel's table, or not, if it was found at the start. */
@@ -170,7 +174,9 @@ int missing_find(const struct missing_search *request, struct missing_result *re
 		return 0;
 	}
 	result->looked = request->catch_up;
-	error = search.count ? namespaces_walk(visit, &search) : 0;
+	error = search.unreached ? namespaces_walk(visit, &search) : 0;
+	if (error == ALL_REACHED)
+		error = 0;
 	for (size_t i = 0; i < search.count; i++)
 		result->looked |= search.places[i].suspect;
 	if (!error && result->looked)

@@ -79,10 +79,13 @@ static void walk_link(struct walk *walk, int directory, const char *path)
 
 static void walk_process(void *context, int proc, const char *pid)
 {
+	struct walk *walk = context;
 	char path[48];
 
+	if (walk->error)
+		return;
 	snprintf(path, sizeof(path), "%.20s/ns/net", pid);
-	walk_link(context, proc, path);
+	walk_link(walk, proc, path);
 }
 
 static void walk_mount(void *context, const struct mount *mount)
@@ -91,19 +94,29 @@ static void walk_mount(void *context, const struct mount *mount)
 		walk_meet(context, AT_FDCWD, mount->point, mount->root);
 }
 
-int namespaces_walk(namespaces_visit visit, void *context)
+static int walk_processes(struct walk *walk)
 {
-	struct walk walk = {.visit = visit, .context = context};
 	int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int error;
 
 	if (proc < 0)
 		return -errno;
-	walk_link(&walk, AT_FDCWD, OWN);
-	error = proc_each_number(proc, walk_process, &walk);
-	if (!error)
-		error = mounts_each(walk_mount, &walk);
+	error = proc_each_number(proc, walk_process, walk);
 	close(proc);
+	return error;
+}
+
+/* Most are kept by a mount, too: who ends the walk there has not met a thousand processes. */
+int namespaces_walk(namespaces_visit visit, void *context)
+{
+	struct walk walk = {.visit = visit, .context = context};
+	int error = 0;
+
+	walk_link(&walk, AT_FDCWD, OWN);
+	if (!walk.error)
+		error = mounts_each(walk_mount, &walk);
+	if (!walk.error && !error)
+		error = walk_processes(&walk);
 	free(walk.seen);
 	return walk.error < 0 ? walk.error : error;
 }

@@ -12,8 +12,8 @@
  * ends the walk. */
 typedef int (*namespaces_visit)(void *context, uint32_t netns, int descriptor);
 
-/* Visits each namespace once, our own first: those that a process lives in and those that a mount
- * keeps (ip-netns, container engines). Not those that only an open descriptor keeps. 0, the
+/* Visits each namespace once, our own first: those that a mount keeps (ip-netns, container engines)
+ * and those that a process lives in. Not those that only an open descriptor keeps. 0, the
  * negative result of visit(), or a negative errno. */
 int namespaces_walk(namespaces_visit visit, void *context);
 
