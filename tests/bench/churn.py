@@ -70,9 +70,12 @@ def endure(place, seconds):
     if (room := shutil.disk_usage(tempfile.gettempdir()).free) < seconds * FILE_GROWS:
         raise Skip(f"{room / 1e9:.0f} GB are free in {tempfile.gettempdir()}, it may take "
                    f"{seconds * FILE_GROWS / 1e9:.0f}")
-    one = traced(tools.LIVE, place, seconds)
+    with tools.LIVE(place) as running:
+        one = Round(place, seconds, running)
+        kinds = running.lost_by_kind()
     return measure("lost", [one.lost], goal=most(0, of="value"), seconds=seconds,
-                   closes_per_s=one.rate)
+                   closes_per_s=one.rate,
+                   **{f"lost_of_kind_{kind}": lost for kind, lost in kinds.items() if lost})
 
 
 def benchmarks(settings):

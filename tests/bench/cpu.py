@@ -4,8 +4,6 @@
 import os
 import resource
 
-TICKS = os.sysconf("SC_CLK_TCK")
-
 
 def ended():
     """Of all children that have ended, and of theirs."""
@@ -22,7 +20,9 @@ def children(pid):
 
 
 def of(pid):
-    """Of a process that runs, and of its children."""
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-        times = file.read().rpartition(")")[2].split()[11:15]
-    return sum(map(int, times)) / TICKS + sum(map(of, children(pid)))
+    """Of a process that runs, and of its children; of threads that have ended, nothing."""
+    ns = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+            ns += int(file.read().split()[0])
+    return ns / 1e9 + sum(map(of, children(pid)))

@@ -10,13 +10,13 @@ import places
 import stats
 import tools
 from harness.load import crowd
+from pairs import Spread, pairs
 from results import measure, most
 
 SUBJECT = "flat"
 FEW = 1000
 GOAL = most(1.1)
-# One load leaves nothing to track; the other not much.
-RESETS, SOME = (("-m", "reset"), 0), ((), 20000)
+SOME = 20000
 
 
 @contextlib.contextmanager
@@ -38,40 +38,51 @@ def time_waits(place, count):
     yield
 
 
-def cost(place, running, seconds, load):
+def cost(place, running, load):
     """ns for each close, and how much of it in the kernel."""
     count, before = stats.Count(running.pid), cpu.of(running.pid)
-    with place.load(seconds, *load[0], connections=load[1]) as load:
-        closed, _ = load.wait()
+    with load(place) as closing:
+        closed, _ = closing.wait()
     running.catch_up(place)
     kernel = sum(ns for ns, _ in count.programs().values()) / closed
     return kernel + (cpu.of(running.pid) - before) / closed * 1e9, kernel
 
 
-def costs(tool, tracked, load, settings, number):
-    """Of each round."""
+def resets(seconds, place):
+    return place.load(seconds, "-m", "reset")
+
+
+def some(seconds, place):
+    return place.load(seconds, connections=SOME)
+
+
+# The first makes the tables as large as they become; what leaves TIME_WAITs cannot.
+WARM = (resets, resets)
+
+
+def cost_with(tool, tracked, loads, seconds, number):
+    """Of the last load."""
     with places.loopback() as place, stats.enabled(), tool(place) as running, \
             tracked(place, number):
         running.catch_up(place)
-        found = [cost(place, running, settings.seconds, load)
-                 for _ in range(settings.rounds)]
+        costs = [cost(place, running, partial(load, seconds)) for load in loads]
         running.end()
-    return found
+    return costs[-1]
 
 
-def compare(of, few, number):
-    if not few:
-        few += of(FEW)
-    found = of(number)
-    return measure("ns/close", [total for total, _ in found], [total for total, _ in few],
-                   against=f"with {FEW:,}", goal=GOAL, kernel_ns=found[-1][1])
+def compare(of, rounds, number):
+    many, few = zip(*pairs(partial(of, number), partial(of, FEW), rounds))
+    kernel = Spread(one / other for (_, one), (_, other) in zip(many, few)).median
+    return measure("ns/close", [total for total, _ in many], [total for total, _ in few],
+                   against=f"with {FEW:,}", goal=GOAL, kernel_ratio=kernel)
 
 
 def benchmarks(settings):
-    for tool, tracked, load, name in (
-            (tools.LIVE, connections, RESETS, "open sockets"),
-            (tools.LIVE, open_teardowns, RESETS, "open teardowns"),
-            (tools.TIMEWAIT, time_waits, SOME, "TIME_WAITs")):
-        of, few = partial(costs, tool, tracked, load, settings), []
+    for tool, tracked, loads, name in (
+            (tools.LIVE, connections, WARM, "open sockets"),
+            (tools.LIVE, open_teardowns, WARM, "open teardowns"),
+            (tools.TIMEWAIT, time_waits, (resets, some), "TIME_WAITs")):
+        of = partial(cost_with, tool, tracked, loads, settings.seconds)
         for number in settings.counts:
-            yield f"{tool.name}, with {number:,} {name}", partial(compare, of, few, number)
+            yield f"{tool.name}, with {number:,} {name}", partial(compare, of, settings.rounds,
+                                                                  number)

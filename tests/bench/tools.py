@@ -3,11 +3,13 @@
 context manager that gives a running one, ready, whose end() gives what it lost; None: unknown."""
 
 import contextlib
+import json
 import os
 import re
 import select
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -20,6 +22,7 @@ from harness.tracer import Tracer
 READY_DEADLINE = 30
 END_DEADLINE = 60
 POLL = 0.01
+LAST_OBJECT = 4096 # bytes, at most
 LATER = "127.0.0.99"
 CONNECTIONS = 131072 # that the tool keeps at most (correlator_defaults)
 # Where the machine has no tracefs: one that goes away with the process.
@@ -85,7 +88,15 @@ class _Traced:
                           f"{outcome.stderr}")
         if self._emptied and outcome.summary["teardowns"]:
             raise Failure(f"programs that do nothing told of a close: {outcome.stderr}")
+        if outcome.summary["lost"]:
+            print(outcome.stderr, file=sys.stderr, flush=True)
         return outcome.summary["lost"]
+
+    def lost_by_kind(self):
+        """Once it has ended, by its last object."""
+        with open(self._path, "rb") as file:
+            file.seek(-min(LAST_OBJECT, os.stat(self._path).st_size), os.SEEK_END)
+            return json.loads(file.read().splitlines()[-1])["lost"]
 
 
 class Peer:
