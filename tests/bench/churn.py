@@ -8,6 +8,7 @@ from functools import partial
 import cpu
 import places
 import tools
+from harness.load import crowd
 from harness.tap import Skip
 from pairs import Spread, pairs
 from results import least, measure, most
@@ -17,6 +18,7 @@ GOALS = {tools.LIVE: least(0.9), tools.TIMEWAIT: least(0.96), tools.LEAKS: least
          tools.RECORDING: least(0.9)}
 LONGER = 20            # than other loads
 FILE_GROWS = 100000000 # bytes a second
+AT_ONCE = 50000        # connections
 
 
 class Round:
@@ -65,6 +67,20 @@ def compare_costs(costs):
     return measure("s/100k", ours, theirs, against="tcpstates", goal=most(0.5))
 
 
+def losses(running):
+    return {f"lost_of_kind_{kind}": lost for kind, lost in running.lost_by_kind().items() if lost}
+
+
+def burst(place):
+    """A program with very many connections ends: the kernel closes both ends of each."""
+    with tools.LIVE(place) as running:
+        with crowd(place.clients, AT_ONCE, 0):
+            running.catch_up(place)
+        running.catch_up(place)
+        return measure("lost", [running.end()], goal=most(0, of="value"), connections=AT_ONCE,
+                       **losses(running))
+
+
 def endure(place, seconds):
     """All closes of a longer time are told."""
     if (room := shutil.disk_usage(tempfile.gettempdir()).free) < seconds * FILE_GROWS:
@@ -72,10 +88,8 @@ def endure(place, seconds):
                    f"{seconds * FILE_GROWS / 1e9:.0f}")
     with tools.LIVE(place) as running:
         one = Round(place, seconds, running)
-        kinds = running.lost_by_kind()
-    return measure("lost", [one.lost], goal=most(0, of="value"), seconds=seconds,
-                   closes_per_s=one.rate,
-                   **{f"lost_of_kind_{kind}": lost for kind, lost in kinds.items() if lost})
+        return measure("lost", [one.lost], goal=most(0, of="value"), seconds=seconds,
+                       closes_per_s=one.rate, **losses(running))
 
 
 def benchmarks(settings):
@@ -86,6 +100,7 @@ def benchmarks(settings):
             if make is places.loopback:
                 yield "loopback, lost by live in a longer time", partial(
                     endure, place, LONGER * settings.seconds)
+                yield f"loopback, lost by live of {AT_ONCE:,} at once", partial(burst, place)
             for tool in (*GOALS, *tools.EMPTIED, *tools.PEERS):
                 yield f"{place.name}, {tool.name}", partial(compare, tool, place, settings, costs)
             yield f"{place.name}, CPU time of live, -o json", partial(compare_costs, costs)

@@ -93,7 +93,7 @@ class _Traced:
         return outcome.summary["lost"]
 
     def lost_by_kind(self):
-        """Once it has ended, by its last object."""
+        """Of what went to the file, once it has ended and before that is gone."""
         with open(self._path, "rb") as file:
             file.seek(-min(LAST_OBJECT, os.stat(self._path).st_size), os.SEEK_END)
             return json.loads(file.read().splitlines()[-1])["lost"]

@@ -8,7 +8,7 @@
 #include "core/flow.h"
 
 #define UNUSED_KEPT 4096
-#define FIRST_SEGMENTS 6
+#define FIRST_SEGMENTS 2
 
 int connection_table_init(struct connection_table *table)
 {

@@ -2,8 +2,9 @@
 #include "kernel/lanes.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
-#include "base/buffer.h"
 #include "base/heap.h"
 #include "base/near.h"
 #include "record.h"
@@ -12,13 +13,23 @@
 #define FIRST_CAPACITY 256
 /* So many bytes before it is taken a record is called near: another processor wrote it. */
 #define AHEAD 512
+/* A block of so many bytes is mapped, a smaller one allocated. */
+#define MAPPED_FROM (64 << 10)
 
 /* Records of one lane, side by side. */
 struct load {
 	const char *at; /* the next one */
 	const char *end;
-	unsigned long behind;
-	uint32_t next; /* load of the same lane */
+	unsigned long behind; /* once it is taken */
+	uint32_t next;        /* load of the same lane */
+};
+
+/* What was kept at one time: the rest of loads that were in the ring. */
+struct block {
+	struct block *next;
+	uint32_t loads_end; /* the load behind them */
+	size_t size;
+	_Alignas(struct record) char bytes[];
 };
 
 struct lane {
@@ -31,13 +42,15 @@ struct lanes {
 	ring_take take;
 	void *context;
 	struct heap order;
-	struct lane *lanes; /* and one more for what was kept */
+	struct lane *lanes;
 	size_t count;
 	struct load *loads; /* as they came */
 	uint32_t load_count, load_capacity;
 	uint32_t oldest; /* load that is not taken as a whole */
+	uint32_t kept;   /* those before it are in blocks or taken, the others in the ring */
 	unsigned long behind;
-	struct buffer kept, spare;
+	struct block *blocks, **blocks_end;
+	size_t blocks_size;
 };
 
 /* So that the heap never has to grow again. */
@@ -45,13 +58,13 @@ static int reserve_order(struct lanes *lanes)
 {
 	int error = 0;
 
-	for (size_t i = 0; i <= lanes->count; i++) {
+	for (size_t i = 0; i < lanes->count; i++) {
 		lanes->lanes[i].item.position = HEAP_NONE;
 		lanes->lanes[i].first = NONE;
 		if (!error)
 			error = heap_set(&lanes->order, &lanes->lanes[i].item, 0);
 	}
-	for (size_t i = 0; i <= lanes->count; i++)
+	for (size_t i = 0; i < lanes->count; i++)
 		heap_remove(&lanes->order, &lanes->lanes[i].item);
 	return error;
 }
@@ -66,9 +79,8 @@ struct lanes *lanes_new(size_t count, ring_take take, void *context)
 	lanes->context = context;
 	lanes->count = count;
 	heap_init(&lanes->order);
-	buffer_init(&lanes->kept);
-	buffer_init(&lanes->spare);
-	lanes->lanes = calloc(count + 1, sizeof(*lanes->lanes));
+	lanes->blocks_end = &lanes->blocks;
+	lanes->lanes = calloc(count, sizeof(*lanes->lanes));
 	if (!lanes->lanes || reserve_order(lanes)) {
 		lanes_free(lanes);
 		return NULL;
@@ -76,13 +88,49 @@ struct lanes *lanes_new(size_t count, ring_take take, void *context)
 	return lanes;
 }
 
+/* All of its pages at once, and none stays behind; for a small one that is too much ado. NULL: no
+ * memory. */
+static struct block *new_block(size_t size)
+{
+	struct block *block = NULL;
+	size_t length = sizeof(*block) + size;
+
+	if (size < MAPPED_FROM) {
+		block = malloc(length);
+	} else {
+		void *mapped = mmap(NULL, length, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+		if (mapped != MAP_FAILED)
+			block = mapped;
+	}
+	if (block)
+		*block = (struct block){.size = size};
+	return block;
+}
+
+/* The oldest one. */
+static void free_block(struct lanes *lanes)
+{
+	struct block *block = lanes->blocks;
+
+	lanes->blocks = block->next;
+	if (!lanes->blocks)
+		lanes->blocks_end = &lanes->blocks;
+	lanes->blocks_size -= block->size;
+	if (block->size < MAPPED_FROM)
+		free(block);
+	else
+		munmap(block, sizeof(*block) + block->size);
+}
+
 void lanes_free(struct lanes *lanes)
 {
 	if (!lanes)
 		return;
+	while (lanes->blocks)
+		free_block(lanes);
 	heap_done(&lanes->order);
-	buffer_done(&lanes->kept);
-	buffer_done(&lanes->spare);
 	free(lanes->lanes);
 	free(lanes->loads);
 	free(lanes);
@@ -139,7 +187,7 @@ bool lanes_add(struct lanes *lanes, uint32_t number, const void *records, size_t
 {
 	struct lane *lane;
 
-	if (number > lanes->count || (lanes->load_count == lanes->load_capacity && !grow(lanes)))
+	if (number >= lanes->count || (lanes->load_count == lanes->load_capacity && !grow(lanes)))
 		return false;
 	lane = &lanes->lanes[number];
 	lanes->loads[lanes->load_count] = (struct load){
@@ -163,6 +211,10 @@ static void note_taken(struct lanes *lanes)
 	while (lanes->oldest < lanes->load_count &&
 	       lanes->loads[lanes->oldest].at == lanes->loads[lanes->oldest].end)
 		lanes->behind = lanes->loads[lanes->oldest++].behind;
+	if (lanes->kept < lanes->oldest)
+		lanes->kept = lanes->oldest;
+	while (lanes->blocks && lanes->blocks->loads_end <= lanes->oldest)
+		free_block(lanes);
 }
 
 /* The lane whose turn it is, out of the order; NULL: no record is of up to `until`. */
@@ -184,8 +236,7 @@ static uint64_t turn_end(const struct lanes *lanes, uint64_t until)
 	return other && other->time < until ? other->time : until;
 }
 
-/* Whether there are more. */
-static bool give(struct lanes *lanes, uint64_t until, size_t amount, ring_take to, void *context)
+bool lanes_take(struct lanes *lanes, uint64_t until, size_t amount)
 {
 	struct lane *lane = NULL;
 	size_t done = 0;
@@ -198,7 +249,7 @@ static bool give(struct lanes *lanes, uint64_t until, size_t amount, ring_take t
 			size_t length = record->length;
 
 			near_call((const char *)record + AHEAD, length);
-			to(context, record, length);
+			lanes->take(lanes->context, record, length);
 			lanes->loads[lane->first].at += length;
 			done += length;
 		}
@@ -208,40 +259,89 @@ static bool give(struct lanes *lanes, uint64_t until, size_t amount, ring_take t
 	return lane != NULL;
 }
 
-bool lanes_take(struct lanes *lanes, uint64_t until, size_t amount)
-{
-	return give(lanes, until, amount, lanes->take, lanes->context);
-}
-
 unsigned long lanes_behind(const struct lanes *lanes)
 {
 	return lanes->behind;
 }
 
-static void keep_record(void *context, const struct record *record, size_t length)
+/* What the rest of a load takes in a block, where its records stand as in the ring. */
+static size_t room_of(const struct load *load)
 {
-	struct lanes *lanes = context;
+	const size_t alignment = _Alignof(struct record);
 
-	buffer_add(&lanes->spare, record, length);
-	if (!lanes->spare.failed)
-		return;
-	/* Too early is better than never. */
-	lanes->take(lanes->context, record, length);
-	lanes->spare.failed = false;
+	return ((size_t)(load->end - load->at) + alignment - 1) / alignment * alignment;
 }
 
-/* There is room for the one load of what was kept: there was one that it came from. */
-void lanes_keep(struct lanes *lanes)
+/* In a block from now on: the loads before `end`. */
+static void move(struct lanes *lanes, struct block *block, uint32_t end)
 {
-	struct buffer kept;
+	char *to = block->bytes;
 
-	buffer_clear(&lanes->spare);
-	give(lanes, UINT64_MAX, SIZE_MAX, keep_record, lanes);
-	kept = lanes->kept;
-	lanes->kept = lanes->spare;
-	lanes->spare = kept;
-	lanes->load_count = lanes->oldest = 0;
-	if (lanes->kept.length)
-		lanes_add(lanes, (uint32_t)lanes->count, lanes->kept.data, lanes->kept.length,
-			  lanes->behind);
+	for (uint32_t i = lanes->kept; i < end; i++) {
+		struct load *load = &lanes->loads[i];
+		size_t length = (size_t)(load->end - load->at), room = room_of(load);
+
+		memcpy(to, load->at, length);
+		load->at = to;
+		load->end = to + length;
+		to += room;
+	}
+	block->loads_end = end;
+	*lanes->blocks_end = block;
+	lanes->blocks_end = &block->next;
+	lanes->blocks_size += block->size;
+}
+
+/* Forgets the loads that are taken. */
+static void close_ranks(struct lanes *lanes)
+{
+	uint32_t gone = lanes->oldest;
+
+	memmove(lanes->loads, lanes->loads + gone,
+		(lanes->load_count - gone) * sizeof(*lanes->loads));
+	lanes->load_count -= gone;
+	lanes->kept -= gone;
+	for (uint32_t i = 0; i < lanes->load_count; i++)
+		if (lanes->loads[i].next != NONE)
+			lanes->loads[i].next -= gone;
+	for (size_t i = 0; i < lanes->count; i++) {
+		if (lanes->lanes[i].first == NONE)
+			continue;
+		lanes->lanes[i].first -= gone;
+		lanes->lanes[i].last -= gone;
+	}
+	for (struct block *block = lanes->blocks; block; block = block->next)
+		block->loads_end -= gone;
+	lanes->oldest = 0;
+}
+
+size_t lanes_in_ring(const struct lanes *lanes)
+{
+	return lanes->load_count - lanes->kept;
+}
+
+bool lanes_keep(struct lanes *lanes, size_t amount, size_t most)
+{
+	uint32_t end = lanes->kept;
+	struct block *block;
+	size_t size = 0;
+
+	while (end < lanes->load_count && size < amount)
+		size += room_of(&lanes->loads[end++]);
+	if (size) {
+		if (size > most || lanes->blocks_size > most - size)
+			return false;
+		block = new_block(size);
+		if (!block)
+			return false;
+		move(lanes, block, end);
+	}
+	if (end)
+		lanes->behind = lanes->loads[end - 1].behind;
+	for (uint32_t i = lanes->oldest; i < end; i++)
+		lanes->loads[i].behind = lanes->behind;
+	lanes->kept = end;
+	if (lanes->oldest >= lanes->load_count / 2)
+		close_ranks(lanes);
+	return true;
 }

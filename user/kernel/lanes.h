@@ -31,7 +31,12 @@ bool lanes_take(struct lanes *lanes, uint64_t until, size_t amount);
 /* Up to where the ring's bytes are not needed any more. */
 unsigned long lanes_behind(const struct lanes *lanes);
 
-/* Copies what was not taken: no bytes of the ring are needed any more then. */
-void lanes_keep(struct lanes *lanes);
+/* How many of the loads that were added are still in the ring, as far as is known. */
+size_t lanes_in_ring(const struct lanes *lanes);
+
+/* Copies about `amount` bytes of what was not taken, the oldest first: the ring's are not needed
+ * any more then. Of all that was copied and is not taken yet there are at most `most` bytes. False:
+ * it would be more, or there is no memory, and all stays where it is. */
+bool lanes_keep(struct lanes *lanes, size_t amount, size_t most);
 
 #endif

@@ -35,6 +35,9 @@
 #define PATIENCE 100000000
 /* The ring has had nothing for so long: then a record that comes is not left in its stage. */
 #define REST (STAGE_QUIET / 2 * 3)
+/* What comes faster than it can be taken, in a burst, waits elsewhere, in so much memory at most
+ * for each byte of the ring; what then comes finds no room and is counted. */
+#define KEPT 4
 
 _Static_assert(REST < RING_BATCH, "who has found nothing for a batch may sleep");
 
@@ -133,9 +136,11 @@ uint64_t ring_taken_until(const struct ring *ring)
 	return ring->until;
 }
 
+/* What is before this; it may have been given back. */
 static void give_back(struct ring *ring, unsigned long position)
 {
-	__atomic_store_n(POSITION(ring->reader), position, __ATOMIC_RELEASE);
+	if (position > *POSITION(ring->reader))
+		__atomic_store_n(POSITION(ring->reader), position, __ATOMIC_RELEASE);
 }
 
 /* The head of an entry that its writer has finished, else BPF_RINGBUF_BUSY_BIT is in it. */
@@ -168,12 +173,32 @@ static bool look_up_to(struct ring *ring, unsigned long end)
 	return true;
 }
 
+/* Copies what must wait, so that the ring has room again: a part after the other, as more comes
+ * meanwhile. */
+static void make_room(struct ring *ring)
+{
+	bool kept = true;
+
+	while (kept && lanes_in_ring(ring->lanes)) {
+		kept = lanes_keep(ring->lanes, ring->size / 16, KEPT * ring->size);
+		give_back(ring, lanes_behind(ring->lanes));
+	}
+	if (kept)
+		give_back(ring, ring->at);
+}
+
 static void take(struct ring *ring, uint64_t until)
 {
-	while (lanes_take(ring->lanes, until, ring->size / 64))
-		give_back(ring, lanes_behind(ring->lanes));
-	lanes_keep(ring->lanes);
-	give_back(ring, ring->at);
+	while (lanes_take(ring->lanes, until, ring->size / 64)) {
+		unsigned long behind = lanes_behind(ring->lanes);
+
+		give_back(ring, behind);
+		if (LOAD(POSITION(ring->writer)) - behind < ring->size / 2)
+			continue;
+		look_up_to(ring, LOAD(POSITION(ring->writer)));
+		make_room(ring);
+	}
+	make_room(ring);
 	ring->until = until;
 }
 
