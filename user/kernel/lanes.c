@@ -341,7 +341,7 @@ bool lanes_keep(struct lanes *lanes, size_t amount, size_t most)
 	for (uint32_t i = lanes->oldest; i < end; i++)
 		lanes->loads[i].behind = lanes->behind;
 	lanes->kept = end;
-	if (lanes->oldest >= lanes->load_count / 2)
+	if (lanes->oldest && lanes->oldest >= lanes->load_count / 2)
 		close_ranks(lanes);
 	return true;
 }
