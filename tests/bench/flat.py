@@ -56,18 +56,15 @@ def some(seconds, place):
     return place.load(seconds, connections=SOME)
 
 
-# The first makes the tables as large as they become; what leaves TIME_WAITs cannot.
-WARM = (resets, resets)
-
-
-def cost_with(tool, tracked, loads, seconds, number):
-    """Of the last load."""
+def cost_with(tool, tracked, load, seconds, number):
+    """After a load that makes the tables as large as they become and leaves nothing to track."""
     with places.loopback() as place, stats.enabled(), tool(place) as running, \
             tracked(place, number):
         running.catch_up(place)
-        costs = [cost(place, running, partial(load, seconds)) for load in loads]
+        cost(place, running, partial(resets, seconds))
+        found = cost(place, running, partial(load, seconds))
         running.end()
-    return costs[-1]
+    return found
 
 
 def compare(of, rounds, number):
@@ -78,11 +75,11 @@ def compare(of, rounds, number):
 
 
 def benchmarks(settings):
-    for tool, tracked, loads, name in (
-            (tools.LIVE, connections, WARM, "open sockets"),
-            (tools.LIVE, open_teardowns, WARM, "open teardowns"),
-            (tools.TIMEWAIT, time_waits, (resets, some), "TIME_WAITs")):
-        of = partial(cost_with, tool, tracked, loads, settings.seconds)
+    for tool, tracked, load, name in (
+            (tools.LIVE, connections, resets, "open sockets"),
+            (tools.LIVE, open_teardowns, resets, "open teardowns"),
+            (tools.TIMEWAIT, time_waits, some, "TIME_WAITs")):
+        of = partial(cost_with, tool, tracked, load, settings.seconds)
         for number in settings.counts:
             yield f"{tool.name}, with {number:,} {name}", partial(compare, of, settings.rounds,
                                                                   number)

@@ -20,8 +20,8 @@
 struct load {
 	const char *at; /* the next one */
 	const char *end;
-	unsigned long behind; /* once it is taken */
-	uint32_t next;        /* load of the same lane */
+	unsigned long behind;
+	uint32_t next; /* load of the same lane */
 };
 
 /* What was kept at one time: the rest of loads that were in the ring. */
@@ -206,11 +206,18 @@ bool lanes_add(struct lanes *lanes, uint32_t number, const void *records, size_t
 	return true;
 }
 
+/* A load is not in the ring any more, nor is any before it. */
+static void note_behind(struct lanes *lanes, const struct load *load)
+{
+	if (load->behind > lanes->behind)
+		lanes->behind = load->behind;
+}
+
 static void note_taken(struct lanes *lanes)
 {
 	while (lanes->oldest < lanes->load_count &&
 	       lanes->loads[lanes->oldest].at == lanes->loads[lanes->oldest].end)
-		lanes->behind = lanes->loads[lanes->oldest++].behind;
+		note_behind(lanes, &lanes->loads[lanes->oldest++]);
 	if (lanes->kept < lanes->oldest)
 		lanes->kept = lanes->oldest;
 	while (lanes->blocks && lanes->blocks->loads_end <= lanes->oldest)
@@ -337,9 +344,7 @@ bool lanes_keep(struct lanes *lanes, size_t amount, size_t most)
 		move(lanes, block, end);
 	}
 	if (end)
-		lanes->behind = lanes->loads[end - 1].behind;
-	for (uint32_t i = lanes->oldest; i < end; i++)
-		lanes->loads[i].behind = lanes->behind;
+		note_behind(lanes, &lanes->loads[end - 1]);
 	lanes->kept = end;
 	if (lanes->oldest && lanes->oldest >= lanes->load_count / 2)
 		close_ranks(lanes);

@@ -104,10 +104,10 @@ static struct destination *find(struct live_ports *live, uint32_t netns, const s
 static bool is_due(const struct live_ports *live, const struct destination *destination,
 		   uint64_t now)
 {
-	if (!destination->counted)
-		return now >= live->listed + live->list_took * REST;
-	return now >= live->listed + live->list_took * REST_OF_KNOWN &&
-	       now - destination->counted >= COUNT_EVERY;
+	bool known = destination->counted;
+
+	return now >= live->listed + live->list_took * (known ? REST_OF_KNOWN : REST) &&
+	       (!known || now - destination->counted >= COUNT_EVERY);
 }
 
 uint64_t live_ports_count(struct live_ports *live, uint32_t netns, const struct flow *flow,

@@ -72,8 +72,6 @@ static struct place *find_place(const struct search *search, uint32_t netns)
 	return NULL;
 }
 
-#define ALL_REACHED (-ECANCELED)
-
 /* The programs count one in after the kernel has it, and out before it goes by its timer: so they
  * never have more, but for those whose addresses a new socket is just taking over. */
 static int visit(void *context, uint32_t netns, int descriptor)
@@ -89,7 +87,7 @@ static int visit(void *context, uint32_t netns, int descriptor)
 	if (place->suspect && search->request->sock_diag && census_open(&place->census, descriptor))
 		place->census = NULL;
 	place->reached = true;
-	return --search->unreached ? 0 : ALL_REACHED;
+	return !--search->unreached;
 }
 
 /* The programs know its place in the kernel's table, or not, if it was found at the start. */
@@ -175,8 +173,6 @@ int missing_find(const struct missing_search *request, struct missing_result *re
 	}
 	result->looked = request->catch_up;
 	error = search.unreached ? namespaces_walk(visit, &search) : 0;
-	if (error == ALL_REACHED)
-		error = 0;
 	for (size_t i = 0; i < search.count; i++)
 		result->looked |= search.places[i].suspect;
 	if (!error && result->looked)

@@ -172,7 +172,7 @@ static int reach_visit(void *context, uint32_t netns, int descriptor)
 	if (netns != reach->netns)
 		return 0;
 	reach->descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-	return reach->descriptor < 0 ? -errno : -EEXIST; /* ends the walk */
+	return reach->descriptor < 0 ? -errno : 1;
 }
 
 int namespaces_reach(uint32_t netns)

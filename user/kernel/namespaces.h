@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* A namespace: its inode number, and a descriptor that is closed after the call. A negative result
- * ends the walk. */
+ * ends the walk; so does a positive one: enough was seen. */
 typedef int (*namespaces_visit)(void *context, uint32_t netns, int descriptor);
 
 /* Visits each namespace once, our own first: those that a mount keeps (ip-netns, container engines)

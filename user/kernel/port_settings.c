@@ -118,7 +118,7 @@ static int visit(void *context, uint32_t netns, int descriptor)
 		}
 		more |= entry->wanted;
 	}
-	return more ? 0 : -ECANCELED; /* nothing is left to look for */
+	return !more;
 }
 
 /* One walk for all whose time is over. */
